@@ -1,0 +1,85 @@
+"""The exception tree, and the few helpers that word a bad argument the same way everywhere.
+
+Every error that Striate explains to a user derives from `StriateError`; its text is one message that
+names what was wrong, what is allowed and how to mend it. This module knows nothing of networks.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = [
+    "ConfigError",
+    "DataError",
+    "DescriptionError",
+    "RunError",
+    "ShapeError",
+    "StriateError",
+    "TrainingError",
+    "WeightsError",
+    "bad_argument",
+    "did_you_mean",
+    "listed",
+    "unknown_name",
+]
+
+
+class StriateError(Exception):
+    """Base of every error that Striate explains in one message."""
+
+
+class DescriptionError(StriateError, ValueError):
+    """A network description is malformed: an unknown kind, a bad field, two layers of one name."""
+
+
+class ShapeError(StriateError, ValueError):
+    """A shape that reaches a layer cannot pass through it."""
+
+
+class WeightsError(StriateError, ValueError):
+    """A weights file does not fit the module, or is not a weights file."""
+
+
+class DataError(StriateError, ValueError):
+    """A data source is missing, malformed or inconsistent."""
+
+
+class ConfigError(StriateError, ValueError):
+    """A training option is out of range or contradicts another."""
+
+
+class RunError(StriateError, RuntimeError):
+    """A run folder is missing, foreign, newer than this version, or cannot be written."""
+
+
+class TrainingError(StriateError, RuntimeError):
+    """Training cannot go on, for instance because the loss is no longer a number."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return ``" Did you mean 'x'?"`` for the nearest known names, or an empty string."""
+    by_lower = {k.lower(): k for k in known}
+    close = difflib.get_close_matches(name.lower(), by_lower, n=2, cutoff=0.55)
+    if not close:
+        return ""
+    return f" Did you mean {' or '.join(repr(by_lower[c]) for c in close)}?"
+
+
+def unknown_name(what: str, name: str, known: Iterable[str]) -> str:
+    """Word an unknown name: what it should have been, the nearest known one, and all of them."""
+    names = sorted(known)
+    return f"unknown {what} {name!r}.{did_you_mean(name, names)} Known: {', '.join(names)}."
+
+
+def bad_argument(name: str, value: object, allowed: str, fix: str = "") -> str:
+    """Word a bad argument: its name, the value it got, what is allowed and how to mend it."""
+    message = f"{name}={value!r}: must be {allowed}."
+    return f"{message} {fix}" if fix else message
+
+
+def listed(names: Iterable[object], limit: int = 10) -> str:
+    """Join names for a message, cut after ``limit`` with a count of the rest."""
+    items = [str(n) for n in names]
+    rest = len(items) - limit
+    return ", ".join(items[:limit]) + (f" and {rest} more" if rest > 0 else "")

@@ -1,0 +1,19 @@
+"""PyTorch modules built from descriptions, the layers PyTorch lacks, initializers, weights files."""
+
+from striate.nn.build import build
+from striate.nn.init import SCHEMES, Scheme, scheme_by_path
+from striate.nn.layers import aux_losses
+from striate.nn.weights import load_weights, read_tensors, save_weights, set_weights, write_tensors
+
+__all__ = [
+    "SCHEMES",
+    "Scheme",
+    "aux_losses",
+    "build",
+    "load_weights",
+    "read_tensors",
+    "save_weights",
+    "scheme_by_path",
+    "set_weights",
+    "write_tensors",
+]

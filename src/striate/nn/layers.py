@@ -1,0 +1,175 @@
+"""The layers PyTorch lacks or does otherwise: padding that depends on the input, and the compositions.
+
+They are ordinary modules and know nothing of descriptions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import chain
+from typing import Self
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+__all__ = [
+    "AuxHead",
+    "Concat",
+    "GlobalAvgPool",
+    "PaddedAvgPool",
+    "PaddedConv1d",
+    "PaddedConv2d",
+    "PaddedConv3d",
+    "PaddedMaxPool1d",
+    "PaddedMaxPool2d",
+    "PaddedMaxPool3d",
+    "Residual",
+    "aux_losses",
+]
+
+Pads = Sequence[tuple[int, int]]
+"""Padding before and after on each spatial axis, first axis first."""
+
+PadRule = Callable[[Sequence[int]], Pads]
+"""Maps the spatial sizes of an input to its padding."""
+
+
+def padded_with(x: Tensor, pads: Pads, value: float) -> Tensor:
+    """Return ``x`` of ``(N, C, *size)`` padded with ``value``."""
+    # F.pad reads its list from the last axis backwards.
+    return F.pad(x, tuple(chain.from_iterable(reversed(pads))), value=value)
+
+
+class _PadFirst(nn.Module):
+    """Pads the spatial axes of ``(N, C, *size)`` by as much as the size asks for, then does its work.
+
+    A mixin before a torch layer whose own padding is off: uneven padding, and ``"same"`` at a stride.
+    """
+
+    pads: PadRule
+    fill: float
+
+    def pad_by(self, pads: PadRule, fill: float = 0.0) -> Self:
+        """Set the padding rule, and what to fill with."""
+        self.pads = pads
+        self.fill = fill
+        return self
+
+    def forward(self, x: Tensor) -> Tensor:
+        padded = padded_with(x, self.pads(x.shape[2:]), self.fill)
+        return super().forward(padded)  # type: ignore[misc,no-any-return]
+
+
+class PaddedConv1d(_PadFirst, nn.Conv1d):
+    """1-d convolution with uneven or size-dependent padding."""
+
+
+class PaddedConv2d(_PadFirst, nn.Conv2d):
+    """2-d convolution with uneven or size-dependent padding."""
+
+
+class PaddedConv3d(_PadFirst, nn.Conv3d):
+    """3-d convolution with uneven or size-dependent padding."""
+
+
+class PaddedMaxPool1d(_PadFirst, nn.MaxPool1d):
+    """1-d max pooling with uneven or size-dependent padding."""
+
+
+class PaddedMaxPool2d(_PadFirst, nn.MaxPool2d):
+    """2-d max pooling with uneven or size-dependent padding."""
+
+
+class PaddedMaxPool3d(_PadFirst, nn.MaxPool3d):
+    """3-d max pooling with uneven or size-dependent padding."""
+
+
+class PaddedAvgPool(nn.Module):
+    """Average pooling whose padding torch's own cannot express: uneven, or dependent on the size.
+
+    Args:
+        pool: Average pooling without padding.
+        pads: All the padding that the windows need.
+        counted: The part of it that counts as zeros in the mean.
+    """
+
+    def __init__(self, pool: nn.Module, pads: PadRule, counted: PadRule) -> None:
+        super().__init__()
+        self.pool = pool
+        self.pads = pads
+        self.counted = counted
+
+    def forward(self, x: Tensor) -> Tensor:
+        sizes = x.shape[2:]
+        pads, counted = self.pads(sizes), self.counted(sizes)
+        rest = [(p[0] - c[0], p[1] - c[1]) for p, c in zip(pads, counted, strict=True)]
+        share = padded_with(padded_with(torch.ones_like(x[:1, :1]), counted, 1.0), rest, 0.0)
+        mean: Tensor = self.pool(padded_with(x, pads, 0.0)) / self.pool(share)
+        return mean
+
+
+class GlobalAvgPool(nn.Module):
+    """``(N, C, *size) -> (N, C)``, the mean of each map."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.flatten(2).mean(2)
+
+
+class _Chains(nn.Module):
+    """Holds runs of named modules side by side; each run is called one module after another."""
+
+    def __init__(self, *chains: dict[str, nn.Module]) -> None:
+        super().__init__()
+        self._names = [list(chain) for chain in chains]
+        for modules in chains:
+            for name, module in modules.items():
+                self.add_module(name, module)
+
+    def run(self, index: int, x: Tensor) -> Tensor:
+        for name in self._names[index]:
+            x = self._modules[name](x)  # type: ignore[misc]
+        return x
+
+
+class Residual(_Chains):
+    """``body(x) + shortcut(x)``; an empty shortcut is the identity."""
+
+    def __init__(self, body: dict[str, nn.Module], shortcut: dict[str, nn.Module]) -> None:
+        super().__init__(body, shortcut)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.run(0, x) + self.run(1, x)
+
+
+class Concat(_Chains):
+    """Branches that read one input, joined on channels."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([self.run(i, x) for i in range(len(self._names))], dim=1)
+
+
+class AuxHead(_Chains):
+    """Passes its input on; while training, keeps what its body makes of it for `aux_losses`."""
+
+    def __init__(self, body: dict[str, nn.Module], weight: float) -> None:
+        super().__init__(body)
+        self.weight = weight
+        self._output: Tensor | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training:
+            self._output = self.run(0, x)
+        return x
+
+    def take(self) -> Tensor | None:
+        """Return what the body gave in the last training forward, once."""
+        output, self._output = self._output, None
+        return output
+
+
+def aux_losses(module: nn.Module, loss: Callable[[Tensor], Tensor]) -> list[Tensor]:
+    """Return ``weight * loss(output)`` of every auxiliary head that ran since the last call."""
+    heads = [part for part in module.modules() if isinstance(part, AuxHead)]
+    outputs = [(head.weight, head.take()) for head in heads]
+    return [weight * loss(output) for weight, output in outputs if output is not None]

@@ -1,0 +1,119 @@
+"""Weights files: safetensors, written atomically, read with every mismatch named at once."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from striate.errors import WeightsError, listed
+
+__all__ = ["load_weights", "read_tensors", "save_weights", "set_weights", "write_tensors"]
+
+
+def save_weights(module: nn.Module, path: str | Path) -> None:
+    """Write the parameters and buffers of ``module`` to a safetensors file.
+
+    Raises:
+        WeightsError: if the file cannot be written; what stood there before is kept.
+    """
+    write_tensors(module.state_dict(), path)
+
+
+def load_weights(module: nn.Module, path: str | Path) -> None:
+    """Fill ``module`` from a safetensors file.
+
+    Raises:
+        WeightsError: if the file is missing or not safetensors, or if entries are missing, unexpected
+            or of another shape (all are listed; nothing is loaded).
+    """
+    set_weights(module, read_tensors(path), where=str(path))
+
+
+def set_weights(module: nn.Module, tensors: dict[str, Tensor], where: str) -> None:
+    """Fill ``module`` with ``tensors``; ``where`` names their origin in messages.
+
+    Raises:
+        WeightsError: as `load_weights`.
+    """
+    own = module.state_dict()
+    misshaped = [
+        f"{name} {tuple(tensors[name].shape)} where the module has {tuple(own[name].shape)}"
+        for name in own
+        if name in tensors and tensors[name].shape != own[name].shape
+    ]
+    problems = [
+        f"{what}: {listed(names)}"
+        for what, names in (
+            ("missing", [name for name in own if name not in tensors]),
+            ("unexpected", [name for name in tensors if name not in own]),
+            ("of another shape", misshaped),
+        )
+        if names
+    ]
+    if problems:
+        raise WeightsError(f"{where} does not fit the module. {'; '.join(problems)}.")
+    module.load_state_dict(tensors)
+
+
+def read_tensors(path: str | Path) -> dict[str, Tensor]:
+    """Read every tensor of a safetensors file.
+
+    Raises:
+        WeightsError: if the file is missing, unreadable or not safetensors.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise WeightsError(f"{path}: no such file.")
+    try:
+        return load_file(path)
+    except (SafetensorError, ValueError) as error:
+        raise WeightsError(f"{path}: not a readable safetensors file ({error}).") from None
+    except OSError as error:
+        raise WeightsError(f"{path}: cannot be read: {error.strerror or error}.") from None
+
+
+def write_tensors(tensors: dict[str, Tensor], path: str | Path, metadata: dict[str, str] | None = None) -> None:
+    """Write tensors to a safetensors file: whole under a temporary name, synced, then renamed.
+
+    Raises:
+        WeightsError: if that fails; what stood there before is kept, and nothing half-written is left.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        plain = {name: t.detach().to("cpu", copy=False).contiguous() for name, t in tensors.items()}
+        save_file(_unshared(plain), temporary, metadata)
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        sync_folder(path.parent)
+    except (OSError, SafetensorError) as error:
+        temporary.unlink(missing_ok=True)
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise WeightsError(f"{path}: cannot be written: {reason}.") from None
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename in ``folder`` last through a power cut, where the system can."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _unshared(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Copy tensors that share storage, which safetensors refuses."""
+    seen: set[int] = set()
+    result = {}
+    for name, tensor in tensors.items():
+        storage = tensor.untyped_storage().data_ptr()
+        result[name] = tensor.clone() if storage in seen and tensor.numel() else tensor
+        seen.add(storage)
+    return result

@@ -1,0 +1,105 @@
+"""What every layer and every composition has in common: a frozen, validated, named value.
+
+`layer_kind` turns a class into a pydantic dataclass and lists it under its name, so that the file
+format, the JSON Schema and the contract tests see every kind without a second list.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar, TypeVar, dataclass_transform
+
+from pydantic import ConfigDict, ValidationError
+from pydantic.dataclasses import dataclass as pydantic_dataclass
+
+from striate.errors import DescriptionError, did_you_mean
+from striate.spec.values import Name
+
+__all__ = ["KINDS", "Node", "fields_of", "layer_kind"]
+
+_T = TypeVar("_T", bound=type["Node"])
+_kinds: dict[str, type[Node]] = {}
+KINDS: Mapping[str, type[Node]] = MappingProxyType(_kinds)
+"""Every kind of layer and composition by its name, in the order of definition."""
+
+
+@pydantic_dataclass(frozen=True, repr=False, config=ConfigDict(strict=True))
+class Node:
+    """A part of a network: a layer, or a way of composing layers. Abstract.
+
+    Attributes:
+        name: The last part of the layer's path. Without one the layer is called after its kind and
+            numbered within what holds it: ``conv1``, ``conv2``.
+    """
+
+    stem: ClassVar[str] = "node"
+    holds: ClassVar[tuple[str, ...]] = ()  # the fields that hold other nodes
+
+    name: Name | None = dataclasses.field(default=None, kw_only=True)
+
+    @property
+    def kind(self) -> str:
+        """The name of the kind, as written in description files: ``"Conv"``."""
+        return type(self).__name__
+
+    def options(self) -> dict[str, Any]:
+        """Return the fields that differ from their defaults, in order."""
+        return {
+            f.name: value
+            for f in fields_of(type(self))
+            if (value := getattr(self, f.name)) != f.default or f.default is dataclasses.MISSING
+        }
+
+    def __repr__(self) -> str:
+        return f"{self.kind}({', '.join(f'{k}={v!r}' for k, v in self.options().items())})"
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=False, field_specifiers=(dataclasses.field,))
+def layer_kind(cls: _T) -> _T:
+    """Make ``cls`` a frozen pydantic dataclass whose errors are one sentence, and register it."""
+    made = pydantic_dataclass(cls, frozen=True, repr=False, config=ConfigDict(strict=True))
+    validate = made.__init__
+
+    @functools.wraps(validate)
+    def __init__(self: Node, *args: Any, **kwargs: Any) -> None:
+        try:
+            validate(self, *made.arrange(args), **kwargs)
+        except ValidationError as error:
+            raise DescriptionError(_one_message(made, error)) from None
+
+    if not hasattr(made, "arrange"):
+        made.arrange = staticmethod(lambda args: args)  # type: ignore[attr-defined]
+    made.__init__ = __init__  # type: ignore[method-assign,assignment]
+    _kinds[made.__name__] = made
+    return made  # type: ignore[return-value]
+
+
+def fields_of(kind: type[Node]) -> list[dataclasses.Field[Any]]:
+    """Return the fields of ``kind``, positional ones first, as they are written."""
+    return sorted(dataclasses.fields(kind), key=lambda f: f.kw_only)
+
+
+def _one_message(kind: type[Node], error: ValidationError) -> str:
+    """Word the first failure that pydantic found as one sentence with the field, value and allowance."""
+    fields = [f.name for f in fields_of(kind)]
+    # A misspelled option also counts as missing; say what was written before what was not.
+    first = min(error.errors(include_url=False), key=lambda e: "missing" in e["type"])
+    where = str(first["loc"][0]) if first["loc"] else ""
+    match first["type"]:
+        case "missing_argument" | "missing":
+            return f"{kind.__name__} needs {where!r}. It takes: {', '.join(fields)}."
+        case "unexpected_keyword_argument":
+            return (
+                f"{kind.__name__} has no option {where!r}.{did_you_mean(where, fields)} "
+                f"It takes: {', '.join(fields)}."
+            )
+        case "unexpected_positional_argument":
+            return f"{kind.__name__} got too many positional arguments. It takes: {', '.join(fields)}."
+    allowed = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    if not allowed.startswith(("must", "is ")):
+        allowed = f"must be {allowed}"
+    field = fields[first["loc"][0]] if isinstance(first["loc"][0], int) else where
+    return f"{kind.__name__}: {field}={first['input']!r} {allowed}."

@@ -1,0 +1,181 @@
+"""The field types of layer descriptions: sizes, paddings, probabilities, names.
+
+Each type is normalized once, here, so that inside a description a list never appears where a tuple
+is meant, nor a NumPy integer or a bool where an int is meant.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+import re
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, WithJsonSchema
+
+__all__ = ["Count", "Probability", "Name", "Padding", "Positive", "PoolPadding", "Shape", "Size", "check_shape"]
+
+PADDING_WORDS = ("valid", "same", "full", "causal")
+POOL_PADDING_WORDS = ("valid", "same")
+
+# Public attributes of torch.nn.Module: a child module of such a name would hide one. Written out
+# because a description must not load torch; a test compares it with the real class.
+RESERVED_NAMES = frozenset(
+    "add_module apply bfloat16 buffers call_super_init children compile cpu cuda double dump_patches eval "
+    "extra_repr float forward get_buffer get_extra_state get_parameter get_submodule half ipu "
+    "load_state_dict modules mtia named_buffers named_children named_modules named_parameters parameters "
+    "register_backward_hook register_buffer register_forward_hook register_forward_pre_hook "
+    "register_full_backward_hook register_full_backward_pre_hook register_load_state_dict_post_hook "
+    "register_load_state_dict_pre_hook register_module register_parameter register_state_dict_post_hook "
+    "register_state_dict_pre_hook requires_grad_ set_extra_state set_submodule share_memory state_dict to "
+    "to_empty train training type xpu zero_grad T_destination".split()
+)
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+
+
+def _whole(value: Any) -> int:
+    """Return ``value`` as an int; bools, strings and floats are not whole numbers."""
+    if isinstance(value, bool):
+        raise ValueError("must be a whole number")
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise ValueError("must be a whole number") from None
+
+
+def _at_least(value: Any, least: int) -> int:
+    number = _whole(value)
+    if number < least:
+        raise ValueError(f"must be at least {least}")
+    return number
+
+
+def _count(value: Any) -> int:
+    return _at_least(value, 1)
+
+
+def _probability(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
+        raise ValueError("must be a number from 0 up to, not including, 1")
+    return float(value)
+
+
+def _positive(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+        raise ValueError("must be a number above 0")
+    return float(value)
+
+
+def _size(value: Any) -> int | tuple[int, ...]:
+    allowed = "must be a whole number of at least 1, or one per axis"
+    try:
+        if isinstance(value, list | tuple):
+            if not 1 <= len(value) <= 3:
+                raise ValueError
+            return tuple(_count(v) for v in value)
+        return _count(value)
+    except ValueError:
+        raise ValueError(allowed) from None
+
+
+def _padding(value: Any, words: tuple[str, ...]) -> int | str | tuple[int | tuple[int, int], ...]:
+    allowed = (
+        f"must be a whole number of at least 0, one per axis, a (before, after) pair per axis, "
+        f"or one of {', '.join(map(repr, words))}"
+    )
+    try:
+        if isinstance(value, str):
+            if value not in words:
+                raise ValueError
+            return value
+        if isinstance(value, list | tuple):
+            if not 1 <= len(value) <= 3:
+                raise ValueError
+            return tuple(_axis_padding(v) for v in value)
+        return _at_least(value, 0)
+    except ValueError:
+        raise ValueError(allowed) from None
+
+
+def _axis_padding(value: Any) -> int | tuple[int, int]:
+    if isinstance(value, list | tuple):
+        before, after = value
+        return _at_least(before, 0), _at_least(after, 0)
+    return _at_least(value, 0)
+
+
+def _conv_padding(value: Any) -> int | str | tuple[int | tuple[int, int], ...]:
+    return _padding(value, PADDING_WORDS)
+
+
+def _pool_padding(value: Any) -> int | str | tuple[int | tuple[int, int], ...]:
+    return _padding(value, POOL_PADDING_WORDS)
+
+
+def _name(value: Any) -> str:
+    if not isinstance(value, str) or not _NAME.fullmatch(value) or len(value) > 100:
+        raise ValueError("must be letters, digits and underscores, beginning with a letter, at most 100")
+    if value in RESERVED_NAMES:
+        raise ValueError("is an attribute of every torch module; choose another name")
+    return value
+
+
+def check_shape(value: Any) -> tuple[int, ...]:
+    """Return ``value`` as a shape of one image, ``(C,)``, ``(C, L)``, ``(C, H, W)`` or ``(C, D, H, W)``.
+
+    Raises:
+        ValueError: if it is not one to four whole numbers of at least 1.
+    """
+    try:
+        if not isinstance(value, list | tuple) or not 1 <= len(value) <= 4:
+            raise ValueError
+        return tuple(_count(v) for v in value)
+    except ValueError:
+        raise ValueError(
+            "must be (channels,), (channels, length), (channels, height, width) or "
+            "(channels, depth, height, width), each at least 1"
+        ) from None
+
+
+def _per_axis_schema(item: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "items": item, "minItems": 1, "maxItems": 3}
+
+
+def _padding_schema(words: tuple[str, ...]) -> dict[str, Any]:
+    whole = {"type": "integer", "minimum": 0}
+    pair = {"type": "array", "items": whole, "minItems": 2, "maxItems": 2}
+    return {"anyOf": [whole, {"enum": list(words)}, _per_axis_schema({"anyOf": [whole, pair]})]}
+
+
+_WHOLE_SCHEMA = {"type": "integer", "minimum": 1}
+
+Count = Annotated[int, BeforeValidator(_count), WithJsonSchema(_WHOLE_SCHEMA)]
+Probability = Annotated[
+    float, BeforeValidator(_probability), WithJsonSchema({"type": "number", "minimum": 0, "exclusiveMaximum": 1})
+]
+Positive = Annotated[
+    float, BeforeValidator(_positive), WithJsonSchema({"type": "number", "exclusiveMinimum": 0})
+]
+Size = Annotated[
+    int | tuple[int, ...],
+    BeforeValidator(_size),
+    WithJsonSchema({"anyOf": [_WHOLE_SCHEMA, _per_axis_schema(_WHOLE_SCHEMA)]}),
+]
+Padding = Annotated[
+    int | str | tuple[int | tuple[int, int], ...],
+    BeforeValidator(_conv_padding),
+    WithJsonSchema(_padding_schema(PADDING_WORDS)),
+]
+PoolPadding = Annotated[
+    int | str | tuple[int | tuple[int, int], ...],
+    BeforeValidator(_pool_padding),
+    WithJsonSchema(_padding_schema(POOL_PADDING_WORDS)),
+]
+Name = Annotated[
+    str, BeforeValidator(_name), WithJsonSchema({"type": "string", "pattern": f"^{_NAME.pattern}$"})
+]
+Shape = Annotated[
+    tuple[int, ...],
+    BeforeValidator(check_shape),
+    WithJsonSchema({"type": "array", "items": _WHOLE_SCHEMA, "minItems": 1, "maxItems": 4}),
+]

@@ -21,12 +21,13 @@ from striate.spec.values import Name
 __all__ = ["KINDS", "Node", "fields_of", "layer_kind"]
 
 _T = TypeVar("_T", bound=type["Node"])
+_CONFIG = ConfigDict(strict=True, extra="forbid")
 _kinds: dict[str, type[Node]] = {}
 KINDS: Mapping[str, type[Node]] = MappingProxyType(_kinds)
 """Every kind of layer and composition by its name, in the order of definition."""
 
 
-@pydantic_dataclass(frozen=True, repr=False, config=ConfigDict(strict=True))
+@pydantic_dataclass(frozen=True, repr=False, config=_CONFIG)
 class Node:
     """A part of a network: a layer, or a way of composing layers. Abstract.
 
@@ -60,7 +61,7 @@ class Node:
 @dataclass_transform(frozen_default=True, kw_only_default=False, field_specifiers=(dataclasses.field,))
 def layer_kind(cls: _T) -> _T:
     """Make ``cls`` a frozen pydantic dataclass whose errors are one sentence, and register it."""
-    made = pydantic_dataclass(cls, frozen=True, repr=False, config=ConfigDict(strict=True))
+    made = pydantic_dataclass(cls, frozen=True, repr=False, config=_CONFIG)
     validate = made.__init__
 
     @functools.wraps(validate)

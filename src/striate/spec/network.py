@@ -49,6 +49,9 @@ class Network:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name.strip() or len(self.name) > 100:
             raise DescriptionError(bad_argument("name", self.name, "a text of 1 to 100 characters"))
+        if not self.name.isprintable():  # it stands in tables, files and pages
+            allowed = "printable, without line breaks or control characters"
+            raise DescriptionError(bad_argument("name", self.name, allowed))
         try:
             object.__setattr__(self, "input", check_shape(self.input))
         except ValueError as error:
@@ -230,8 +233,14 @@ def _meaning(part: Placed) -> list[Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Write ``(3, 3)`` as 3 and ``"valid"`` as 0: one meaning, one form."""
+    """Write ``(3, 3)`` as 3, the pair ``(1, 1)`` as 1 and ``"valid"`` as 0: one meaning, one form."""
     if isinstance(value, tuple):
-        items = [_plain(v) for v in value]
+        # A pair on one axis is marked, so that ((0, 1), (0, 1)) does not read as (0, 1), one per axis.
+        items = [_plain_pair(v) if isinstance(v, tuple) else v for v in value]
         return items[0] if all(v == items[0] for v in items) else items
     return 0 if value == "valid" else value
+
+
+def _plain_pair(pair: tuple[int, int]) -> int | dict[str, int]:
+    before, after = pair
+    return before if before == after else {"before": before, "after": after}

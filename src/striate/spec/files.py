@@ -25,6 +25,7 @@ __all__ = ["SCHEMA_VERSION", "json_schema", "read"]
 SCHEMA_VERSION = 1
 MAX_BYTES = 4 * 2**20
 MAX_VALUES = 500_000
+MAX_SCALAR = 1000
 _KEYS = ("schema", "name", "input", "body")
 
 
@@ -166,7 +167,9 @@ def parse_json(text: str) -> Any:
         return json.loads(text, object_pairs_hook=_unique)
     except RecursionError:
         raise DescriptionError("nested too deeply.") from None
-    except json.JSONDecodeError as error:
+    except ValueError as error:  # malformed, or a number of thousands of digits
+        if isinstance(error, DescriptionError):
+            raise
         raise DescriptionError(f"not JSON: {error}.") from None
 
 
@@ -181,8 +184,8 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def parse_yaml(text: str) -> Any:
     """Parse YAML with the safe loader; recursive or exploding aliases and double keys are errors."""
-    loader = yaml.SafeLoader(text)
     try:
+        loader = yaml.SafeLoader(text)
         root = loader.get_single_node()
         if root is None:
             return None
@@ -194,8 +197,6 @@ def parse_yaml(text: str) -> Any:
         if isinstance(error, DescriptionError):
             raise
         raise DescriptionError(f"not YAML: {' '.join(str(error).split())}.") from None
-    finally:
-        loader.dispose()
 
 
 class _Bounds:
@@ -212,6 +213,8 @@ class _Bounds:
         self._values += 1
         if self._values > MAX_VALUES:
             raise DescriptionError(f"more than {MAX_VALUES:,} values once aliases are written out.")
+        if isinstance(node, yaml.ScalarNode) and len(node.value) > MAX_SCALAR:
+            raise DescriptionError(f"line {line}: a value longer than {MAX_SCALAR:,} characters.")
         self._open.add(id(node))
         if isinstance(node, yaml.SequenceNode):
             for item in node.value:

@@ -15,11 +15,15 @@ from pydantic import BeforeValidator, WithJsonSchema
 
 __all__ = ["Count", "Probability", "Name", "Padding", "Positive", "PoolPadding", "Shape", "Size", "check_shape"]
 
+LIMIT = 2**31
+"""Whole numbers stay below it, so that every figure made of them can be written and divided."""
+
 PADDING_WORDS = ("valid", "same", "full", "causal")
 POOL_PADDING_WORDS = ("valid", "same")
 
-# Public attributes of torch.nn.Module: a child module of such a name would hide one. Written out
-# because a description must not load torch; a test compares it with the real class.
+# Public attributes of torch.nn.Module, and in the last line those of the containers that `build` makes:
+# a child module of such a name would hide one. Written out because a description must not load torch;
+# a test compares it with the real classes.
 RESERVED_NAMES = frozenset(
     "add_module apply bfloat16 buffers call_super_init children compile cpu cuda double dump_patches eval "
     "extra_repr float forward get_buffer get_extra_state get_parameter get_submodule half ipu "
@@ -28,7 +32,8 @@ RESERVED_NAMES = frozenset(
     "register_full_backward_hook register_full_backward_pre_hook register_load_state_dict_post_hook "
     "register_load_state_dict_pre_hook register_module register_parameter register_state_dict_post_hook "
     "register_state_dict_pre_hook requires_grad_ set_extra_state set_submodule share_memory state_dict to "
-    "to_empty train training type xpu zero_grad T_destination".split()
+    "to_empty train training type xpu zero_grad T_destination "
+    "append extend insert pop run take weight".split()
 )
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
@@ -47,6 +52,8 @@ def _at_least(value: Any, least: int) -> int:
     number = _whole(value)
     if number < least:
         raise ValueError(f"must be at least {least}")
+    if number >= LIMIT:
+        raise ValueError("must be below 2³¹")
     return number
 
 
@@ -67,7 +74,7 @@ def _positive(value: Any) -> float:
 
 
 def _size(value: Any) -> int | tuple[int, ...]:
-    allowed = "must be a whole number of at least 1, or one per axis"
+    allowed = "must be a whole number of at least 1 and below 2³¹, or one per axis"
     try:
         if isinstance(value, list | tuple):
             if not 1 <= len(value) <= 3:
@@ -80,7 +87,7 @@ def _size(value: Any) -> int | tuple[int, ...]:
 
 def _padding(value: Any, words: tuple[str, ...]) -> int | str | tuple[int | tuple[int, int], ...]:
     allowed = (
-        f"must be a whole number of at least 0, one per axis, a (before, after) pair per axis, "
+        f"must be a whole number of at least 0 and below 2³¹, one per axis, a (before, after) pair per axis, "
         f"or one of {', '.join(map(repr, words))}"
     )
     try:
@@ -116,7 +123,7 @@ def _name(value: Any) -> str:
     if not isinstance(value, str) or not _NAME.fullmatch(value) or len(value) > 100:
         raise ValueError("must be letters, digits and underscores, beginning with a letter, at most 100")
     if value in RESERVED_NAMES:
-        raise ValueError("is an attribute of every torch module; choose another name")
+        raise ValueError("is an attribute of torch modules; choose another name")
     return value
 
 
@@ -133,7 +140,7 @@ def check_shape(value: Any) -> tuple[int, ...]:
     except ValueError:
         raise ValueError(
             "must be (channels,), (channels, length), (channels, height, width) or "
-            "(channels, depth, height, width), each at least 1"
+            "(channels, depth, height, width), each at least 1 and below 2³¹"
         ) from None
 
 
@@ -142,12 +149,12 @@ def _per_axis_schema(item: dict[str, Any]) -> dict[str, Any]:
 
 
 def _padding_schema(words: tuple[str, ...]) -> dict[str, Any]:
-    whole = {"type": "integer", "minimum": 0}
+    whole = {"type": "integer", "minimum": 0, "exclusiveMaximum": LIMIT}
     pair = {"type": "array", "items": whole, "minItems": 2, "maxItems": 2}
     return {"anyOf": [whole, {"enum": list(words)}, _per_axis_schema({"anyOf": [whole, pair]})]}
 
 
-_WHOLE_SCHEMA = {"type": "integer", "minimum": 1}
+_WHOLE_SCHEMA = {"type": "integer", "minimum": 1, "exclusiveMaximum": LIMIT}
 
 Count = Annotated[int, BeforeValidator(_count), WithJsonSchema(_WHOLE_SCHEMA)]
 Probability = Annotated[

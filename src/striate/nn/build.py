@@ -61,7 +61,8 @@ def build(network: Network, seed: int | None = None) -> nn.Module:
 
     Args:
         network: The description.
-        seed: Every weight is a function of the seed and the layer's path; None draws a seed from torch.
+        seed: Every weight is a function of the seed and the layer's path; None draws one from
+            torch's own generator, which ``torch.manual_seed`` sets.
 
     Raises:
         ShapeError: if the network's input cannot pass through it.
@@ -72,8 +73,12 @@ def build(network: Network, seed: int | None = None) -> nn.Module:
     with torch.device("meta"):
         module = nn.Sequential(OrderedDict(_modules(network.placed, shapes)))
     module.to_empty(device="cpu")
-    init.initialize(module, network, torch.seed() if seed is None else seed)
+    init.initialize(module, network, _drawn_seed() if seed is None else seed)
     return module
+
+
+def _drawn_seed() -> int:
+    return int(torch.randint(2**63 - 1, (), dtype=torch.int64))
 
 
 def _modules(chain: Sequence[Placed], shapes: dict[str, Shape]) -> dict[str, nn.Module]:

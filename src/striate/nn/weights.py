@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -92,7 +93,8 @@ def write_tensors(tensors: dict[str, Tensor], path: str | Path, metadata: dict[s
         temporary.replace(path)
         sync_folder(path.parent)
     except (OSError, SafetensorError) as error:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # what stopped the writing may stop this too
+            temporary.unlink()
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise WeightsError(f"{path}: cannot be written: {reason}.") from None
 

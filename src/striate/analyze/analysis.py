@@ -94,8 +94,10 @@ class Row:
         field = self.receptive_field[i]
         where = f"(stride {field.stride}, offset {field.offset})"
         if len(self.fields_before) > 1:
-            sides = " ∪ ".join(f"[{f[i].offset}, {f[i].offset + f[i].size - 1}]" for f in self.fields_before)
-            return f"{sides} = {field.size} {where}"
+            sides = " ∪ ".join(str(f[i].span) for f in self.fields_before)
+            # Where the strides differ no one size fits every unit; the field covers them all.
+            sign = "=" if len({f[i].stride for f in self.fields_before}) == 1 else "⊆"
+            return f"{sides} {sign} {field.span}, size {field.size} {where}"
         before = self.fields_before[0][i]
         if self.arithmetic.axes:
             axis = self.arithmetic.axes[i]
@@ -275,9 +277,11 @@ class _Walk:
         self.peak = 0
         self._batch_size = batch_size
 
-    def chain(self, chain: tuple[Placed, ...], state: _State, held: int) -> _State:
+    def chain(self, chain: tuple[Placed, ...], state: _State, held: int, kept: int = 0) -> _State:
+        """Walk ``chain``; ``kept`` is the size of its input if that is still needed after the first part."""
         for part in chain:
             state = self._through(part.node, part, state, held)
+            held, kept = held + kept, 0
         return state
 
     @singledispatchmethod
@@ -306,8 +310,8 @@ class _Walk:
     @_through.register
     def _(self, node: Residual, part: Placed, state: _State, held: int) -> _State:
         size = math.prod(state.shape)
-        body = self.chain(part.chains[0], state, held + size)
-        around = self.chain(part.chains[1], state, held + size + math.prod(body.shape))
+        body = self.chain(part.chains[0], state, held, kept=size)
+        around = self.chain(part.chains[1], state, held + math.prod(body.shape), kept=size)
         if body.shape != around.shape:
             raise ShapeError(
                 _located(
@@ -324,10 +328,10 @@ class _Walk:
 
     @_through.register
     def _(self, node: Concat, part: Placed, state: _State, held: int) -> _State:
-        waiting = held + math.prod(state.shape)
+        waiting = held
         ends: list[_State] = []
         for chain in part.chains:
-            ends.append(self.chain(chain, state, waiting))
+            ends.append(self.chain(chain, state, waiting, kept=math.prod(state.shape)))
             waiting += math.prod(ends[-1].shape)
         sizes = [end.shape[1:] for end in ends]
         if any(size != sizes[0] for size in sizes):
@@ -345,12 +349,12 @@ class _Walk:
         for other in ends[1:]:
             end = _State(end.shape, _joined(end, other), max(end.depth, other.depth))
         before = tuple(e.fields for e in ends)
-        self._add(part, state.shape, Arithmetic(output), end.fields, before, waiting - math.prod(state.shape))
+        self._add(part, state.shape, Arithmetic(output), end.fields, before, waiting)
         return _State(output, end.fields, end.depth)
 
     @_through.register
     def _(self, node: AuxHead, part: Placed, state: _State, held: int) -> _State:
-        self.chain(part.chains[0], state, held + math.prod(state.shape))
+        self.chain(part.chains[0], state, held, kept=math.prod(state.shape))
         return state
 
     def _add(

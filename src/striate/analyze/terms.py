@@ -116,6 +116,11 @@ class Field:
     stride: int = 1
     offset: int = 0
 
+    @property
+    def span(self) -> list[int]:
+        """First and last position that unit 0 sees."""
+        return [self.offset, self.offset + self.size - 1]
+
     def through(self, axis: Axis) -> Field:
         """Return the field behind a window over the units that have this one."""
         return Field(

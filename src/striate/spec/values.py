@@ -179,7 +179,9 @@ PoolPadding = Annotated[
     WithJsonSchema(_padding_schema(POOL_PADDING_WORDS)),
 ]
 Name = Annotated[
-    str, BeforeValidator(_name), WithJsonSchema({"type": "string", "pattern": f"^{_NAME.pattern}$"})
+    str,
+    BeforeValidator(_name),
+    WithJsonSchema({"type": "string", "pattern": f"^{_NAME.pattern}$", "maxLength": 100}),
 ]
 Shape = Annotated[
     tuple[int, ...],

@@ -262,26 +262,36 @@ def analyze(network: Network, input: Shape | None = None, batch_size: int = 1) -
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """What flows from layer to layer: a shape, the receptive field behind it, layers with weights so far."""
+    """What flows from layer to layer: a shape, the receptive field behind it, layers with weights so far.
+
+    ``waits`` says that the value is also needed later, and so is among those held already.
+    """
 
     shape: Shape
     fields: tuple[Field, ...]
     depth: int
+    waits: bool = False
+
+    def held_with(self, held: int) -> int:
+        """Return how many values are held while this one is read."""
+        return held if self.waits else held + math.prod(self.shape)
+
+    def waiting(self) -> _State:
+        """Return the value as one that is needed later, too."""
+        return dataclasses.replace(self, waits=True)
 
 
 class _Walk:
-    """Collects a row per layer. ``held`` counts values that wait outside the part being walked."""
+    """Collects a row per layer. ``held`` counts the values that must be held besides the one that flows."""
 
     def __init__(self, batch_size: int) -> None:
         self.rows: list[Row] = []
         self.peak = 0
         self._batch_size = batch_size
 
-    def chain(self, chain: tuple[Placed, ...], state: _State, held: int, kept: int = 0) -> _State:
-        """Walk ``chain``; ``kept`` is the size of its input if that is still needed after the first part."""
+    def chain(self, chain: tuple[Placed, ...], state: _State, held: int) -> _State:
         for part in chain:
             state = self._through(part.node, part, state, held)
-            held, kept = held + kept, 0
         return state
 
     @singledispatchmethod
@@ -299,7 +309,7 @@ class _Walk:
             fields = tuple(f.through(axis) for f, axis in zip(fields, done.axes, strict=True))
         elif done.whole and len(state.shape) > 1:
             fields = tuple(f.over(units) for f, units in zip(fields, state.shape[1:], strict=True))
-        self._add(part, state.shape, done, fields, (state.fields,), held)
+        self._add(part, state.shape, done, fields, (state.fields,), state.held_with(held))
         return _State(done.output, fields, state.depth + (done.neurons.value > 0))
 
     @_through.register(Sequential)
@@ -309,9 +319,10 @@ class _Walk:
 
     @_through.register
     def _(self, node: Residual, part: Placed, state: _State, held: int) -> _State:
-        size = math.prod(state.shape)
-        body = self.chain(part.chains[0], state, held, kept=size)
-        around = self.chain(part.chains[1], state, held + math.prod(body.shape), kept=size)
+        held = state.held_with(held)
+        body = self.chain(part.chains[0], state.waiting(), held)
+        held += math.prod(body.shape)
+        around = self.chain(part.chains[1], state.waiting(), held)
         if body.shape != around.shape:
             raise ShapeError(
                 _located(
@@ -322,17 +333,17 @@ class _Walk:
                 )
             )
         fields = _joined(body, around)
-        waiting = held + math.prod(body.shape) * (2 if node.shortcut else 1)
-        self._add(part, state.shape, Arithmetic(body.shape), fields, (body.fields, around.fields), waiting)
+        held = around.held_with(held)
+        self._add(part, state.shape, Arithmetic(body.shape), fields, (body.fields, around.fields), held)
         return _State(body.shape, fields, max(body.depth, around.depth))
 
     @_through.register
     def _(self, node: Concat, part: Placed, state: _State, held: int) -> _State:
-        waiting = held
+        held = state.held_with(held)
         ends: list[_State] = []
         for chain in part.chains:
-            ends.append(self.chain(chain, state, waiting, kept=math.prod(state.shape)))
-            waiting += math.prod(ends[-1].shape)
+            ends.append(self.chain(chain, state.waiting(), held))
+            held = ends[-1].held_with(held)
         sizes = [end.shape[1:] for end in ends]
         if any(size != sizes[0] for size in sizes):
             each = ", ".join(f"{c[0].name} gives {e.shape}" for c, e in zip(part.chains, ends, strict=True))
@@ -349,12 +360,12 @@ class _Walk:
         for other in ends[1:]:
             end = _State(end.shape, _joined(end, other), max(end.depth, other.depth))
         before = tuple(e.fields for e in ends)
-        self._add(part, state.shape, Arithmetic(output), end.fields, before, waiting)
+        self._add(part, state.shape, Arithmetic(output), end.fields, before, held)
         return _State(output, end.fields, end.depth)
 
     @_through.register
     def _(self, node: AuxHead, part: Placed, state: _State, held: int) -> _State:
-        self.chain(part.chains[0], state, held, kept=math.prod(state.shape))
+        self.chain(part.chains[0], state.waiting(), state.held_with(held))
         return state
 
     def _add(
@@ -367,7 +378,7 @@ class _Walk:
         held: int,
     ) -> None:
         size = math.prod(done.output)
-        self.peak = max(self.peak, held + math.prod(shape) + size)
+        self.peak = max(self.peak, held + size)
         self.rows.append(
             Row(
                 path=part.path,
@@ -403,6 +414,6 @@ def _shortcut_fix(node: Residual, before: Shape, after: Shape) -> str:
         return "change one of the two until they give one shape"
     stride = tuple(math.ceil(a / b) for a, b in zip(before[1:], after[1:], strict=True))
     if after[1:] != tuple(math.ceil(a / s) for a, s in zip(before[1:], stride, strict=True)):
-        return "add padding in the body so that it keeps the size, or a shortcut that crops"
+        return "set the padding in the body so that it keeps the size, or a shortcut that crops"
     steps = "" if set(stride) == {1} else f", stride={stride[0] if len(set(stride)) == 1 else stride}"
     return f"give a projection: shortcut=Conv({after[0]}, 1{steps})"

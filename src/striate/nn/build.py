@@ -230,9 +230,7 @@ def _(layer: Dropout, shape: Shape) -> nn.Module:
 
 @layer_module.register
 def _(layer: BatchNorm, shape: Shape) -> nn.Module:
-    return _BATCH_NORM[len(shape) - 1](
-        shape[0], eps=layer.eps, momentum=layer.momentum, affine=layer.affine
-    )
+    return _BATCH_NORM[len(shape) - 1](shape[0], eps=layer.eps, momentum=layer.momentum, affine=layer.affine)
 
 
 @layer_module.register

@@ -77,7 +77,9 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
         raise WeightsError(f"{path}: cannot be read: {error.strerror or error}.") from None
 
 
-def write_tensors(tensors: dict[str, Tensor], path: str | Path, metadata: dict[str, str] | None = None) -> None:
+def write_tensors(
+    tensors: dict[str, Tensor], path: str | Path, metadata: dict[str, str] | None = None
+) -> None:
     """Write tensors to a safetensors file: whole under a temporary name, synced, then renamed.
 
     Raises:

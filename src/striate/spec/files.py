@@ -249,7 +249,12 @@ def json_schema() -> dict[str, Any]:
         elif not schema.get("required"):
             options = {"anyOf": [options, {"type": "null"}]}
         forms.append(
-            {"type": "object", "properties": {name: options}, "required": [name], "additionalProperties": False}
+            {
+                "type": "object",
+                "properties": {name: options},
+                "required": [name],
+                "additionalProperties": False,
+            }
         )
     whole = {"type": "integer", "minimum": 1}
     return {

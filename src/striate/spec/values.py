@@ -13,7 +13,17 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, WithJsonSchema
 
-__all__ = ["Count", "Probability", "Name", "Padding", "Positive", "PoolPadding", "Shape", "Size", "check_shape"]
+__all__ = [
+    "Count",
+    "Probability",
+    "Name",
+    "Padding",
+    "Positive",
+    "PoolPadding",
+    "Shape",
+    "Size",
+    "check_shape",
+]
 
 LIMIT = 2**31
 """Whole numbers stay below it, so that every figure made of them can be written and divided."""
@@ -158,7 +168,9 @@ _WHOLE_SCHEMA = {"type": "integer", "minimum": 1, "exclusiveMaximum": LIMIT}
 
 Count = Annotated[int, BeforeValidator(_count), WithJsonSchema(_WHOLE_SCHEMA)]
 Probability = Annotated[
-    float, BeforeValidator(_probability), WithJsonSchema({"type": "number", "minimum": 0, "exclusiveMaximum": 1})
+    float,
+    BeforeValidator(_probability),
+    WithJsonSchema({"type": "number", "minimum": 0, "exclusiveMaximum": 1}),
 ]
 Positive = Annotated[
     float, BeforeValidator(_positive), WithJsonSchema({"type": "number", "exclusiveMinimum": 0})

@@ -7,7 +7,8 @@ names what was wrong, what is allowed and how to mend it. This module knows noth
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 __all__ = [
     "ConfigError",
@@ -22,6 +23,7 @@ __all__ = [
     "did_you_mean",
     "listed",
     "unknown_name",
+    "validation_message",
 ]
 
 
@@ -83,3 +85,29 @@ def listed(names: Iterable[object], limit: int = 10) -> str:
     items = [str(n) for n in names]
     rest = len(items) - limit
     return ", ".join(items[:limit]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def validation_message(owner: str, fields: Sequence[str], failures: Sequence[Mapping[str, Any]]) -> str:
+    """Word the first of pydantic's failures as one sentence.
+
+    Args:
+        owner: The class whose arguments were wrong.
+        fields: Its fields, positional ones first.
+        failures: What ``ValidationError.errors()`` returns.
+    """
+    # A misspelled option also counts as missing; say what was written before what was not.
+    first = min(failures, key=lambda failure: "missing" in failure["type"])
+    at = first["loc"][0] if first["loc"] else ""
+    where = fields[at] if isinstance(at, int) and at < len(fields) else str(at)
+    takes = f"It takes: {', '.join(fields)}."
+    match first["type"]:
+        case "missing_argument" | "missing":
+            return f"{owner} needs {where!r}. {takes}"
+        case "unexpected_keyword_argument":
+            return f"{owner} has no option {where!r}.{did_you_mean(where, fields)} {takes}"
+        case "unexpected_positional_argument":
+            return f"{owner} got too many positional arguments. {takes}"
+    allowed = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    if not allowed.startswith(("must", "is ")):
+        allowed = f"must be {allowed}"
+    return f"{owner}: {where}={first['input']!r} {allowed}."

@@ -228,7 +228,8 @@ def _pads(
             yield from ((span, 0) for span in spans)
         case _:
             assert not isinstance(padding, str)
-            for pad in _per_axis("padding", padding, len(sizes)):
+            each: tuple[int | tuple[int, int], ...] = _per_axis("padding", padding, len(sizes))
+            for pad in each:
                 yield pad if isinstance(pad, tuple) else (pad, pad)
 
 

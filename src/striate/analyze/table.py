@@ -24,14 +24,10 @@ def shape_text(shape: tuple[int, ...]) -> str:
 
 def bytes_text(count: int) -> str:
     """Write a number of bytes with a binary unit: ``527.8 MiB``."""
-    size = float(count)
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if size < 1024:
-            break
-        size /= 1024
-    else:
-        unit = "TiB"
-    return f"{count} B" if unit == "B" else f"{size:,.1f} {unit}"
+    for unit, size in (("TiB", 2**40), ("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
+        if count >= size:
+            return f"{count / size:,.1f} {unit}"
+    return f"{count} B"
 
 
 def macs_text(macs: int) -> str:

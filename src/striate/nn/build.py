@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial, singledispatch
 from typing import Any
 
@@ -123,12 +123,22 @@ def layer_module(layer: Layer, shape: Shape) -> nn.Module:
     raise TypeError(f"{layer.kind} has no builder")  # only a kind added by halves
 
 
-_CONV = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
-_PADDED_CONV = (layers.PaddedConv1d, layers.PaddedConv2d, layers.PaddedConv3d)
-_MAX_POOL = (nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d)
-_PADDED_MAX_POOL = (layers.PaddedMaxPool1d, layers.PaddedMaxPool2d, layers.PaddedMaxPool3d)
-_AVG_POOL = (nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d)
-_BATCH_NORM = (nn.BatchNorm1d, nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+_Makers = tuple[Callable[..., nn.Module], ...]
+
+_CONV: _Makers = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+_PADDED_CONV: tuple[Callable[..., layers.PadFirst], ...] = (
+    layers.PaddedConv1d,
+    layers.PaddedConv2d,
+    layers.PaddedConv3d,
+)
+_MAX_POOL: _Makers = (nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d)
+_PADDED_MAX_POOL: tuple[Callable[..., layers.PadFirst], ...] = (
+    layers.PaddedMaxPool1d,
+    layers.PaddedMaxPool2d,
+    layers.PaddedMaxPool3d,
+)
+_AVG_POOL: _Makers = (nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d)
+_BATCH_NORM: _Makers = (nn.BatchNorm1d, nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 
 @layer_module.register

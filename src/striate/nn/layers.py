@@ -41,7 +41,7 @@ def padded_with(x: Tensor, pads: Pads, value: float) -> Tensor:
     return F.pad(x, tuple(chain.from_iterable(reversed(pads))), value=value)
 
 
-class _PadFirst(nn.Module):
+class PadFirst(nn.Module):
     """Pads the spatial axes of ``(N, C, *size)`` by as much as the size asks for, then does its work.
 
     A mixin before a torch layer whose own padding is off: uneven padding, and ``"same"`` at a stride.
@@ -58,30 +58,30 @@ class _PadFirst(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         padded = padded_with(x, self.pads(x.shape[2:]), self.fill)
-        return super().forward(padded)  # type: ignore[misc,no-any-return]
+        return super().forward(padded)  # type: ignore[no-any-return]
 
 
-class PaddedConv1d(_PadFirst, nn.Conv1d):
+class PaddedConv1d(PadFirst, nn.Conv1d):
     """1-d convolution with uneven or size-dependent padding."""
 
 
-class PaddedConv2d(_PadFirst, nn.Conv2d):
+class PaddedConv2d(PadFirst, nn.Conv2d):
     """2-d convolution with uneven or size-dependent padding."""
 
 
-class PaddedConv3d(_PadFirst, nn.Conv3d):
+class PaddedConv3d(PadFirst, nn.Conv3d):
     """3-d convolution with uneven or size-dependent padding."""
 
 
-class PaddedMaxPool1d(_PadFirst, nn.MaxPool1d):
+class PaddedMaxPool1d(PadFirst, nn.MaxPool1d):
     """1-d max pooling with uneven or size-dependent padding."""
 
 
-class PaddedMaxPool2d(_PadFirst, nn.MaxPool2d):
+class PaddedMaxPool2d(PadFirst, nn.MaxPool2d):
     """2-d max pooling with uneven or size-dependent padding."""
 
 
-class PaddedMaxPool3d(_PadFirst, nn.MaxPool3d):
+class PaddedMaxPool3d(PadFirst, nn.MaxPool3d):
     """3-d max pooling with uneven or size-dependent padding."""
 
 

@@ -61,6 +61,7 @@ class Sequential(Node):
 
     @staticmethod
     def arrange(args: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Gather the positional arguments into one field."""
         return _gathered(args) if args else ()
 
 
@@ -94,6 +95,7 @@ class Concat(Node):
 
     @staticmethod
     def arrange(args: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Gather the positional arguments into one field."""
         return _gathered(args) if args else ()
 
 

@@ -22,12 +22,12 @@ from striate.spec.values import Count, Padding, PoolPadding, Positive, Probabili
 
 __all__ = [
     "ELU",
+    "GELU",
     "AvgPool",
     "BatchNorm",
     "Conv",
     "Dropout",
     "Flatten",
-    "GELU",
     "GlobalAvgPool",
     "Identity",
     "Layer",
@@ -135,7 +135,8 @@ class Linear(Layer):
 @layer_kind
 class Dropout(Layer):
     """Inverted dropout (Srivastava et al. 2014): in training each value is zeroed with probability ``p``
-    and the others divided by ``1 - p``; in evaluation nothing happens."""
+    and the others divided by ``1 - p``; in evaluation nothing happens.
+    """
 
     stem: ClassVar[str] = "dropout"
 
@@ -162,7 +163,8 @@ class BatchNorm(Layer):
 @layer_kind
 class LocalResponseNorm(Layer):
     """Local response normalization across channels (Krizhevsky et al. 2012):
-    ``x / (k + alpha / size * sum of the squares of size neighboring channels) ** beta``."""
+    ``x / (k + alpha / size * sum of the squares of size neighboring channels) ** beta``.
+    """
 
     stem: ClassVar[str] = "norm"
 

@@ -100,7 +100,8 @@ class Network:
             if last is None:
                 raise DescriptionError(f"{self.name!r} has no Linear or Conv whose outputs could be changed.")
             path, node, field = last
-            network = network.replace(path, dataclasses.replace(node, **{field: num_classes}))
+            changed: dict[str, Any] = {field: num_classes}
+            network = network.replace(path, dataclasses.replace(node, **changed))
         return network
 
     def with_input(self, shape: tuple[int, ...]) -> Network:
@@ -169,7 +170,7 @@ class Network:
         return f"<pre>{escape(self.to_yaml())}</pre>"
 
 
-def _rebuilt(chain: tuple[Placed, ...], path: str, new: Node) -> Node:
+def _rebuilt(chain: tuple[Placed, ...], path: str, new: Node) -> Sequential:
     """Write ``chain`` out again with every name pinned and ``new`` at ``path``."""
     return Sequential(*(_rebuilt_part(part, path, new) for part in chain))
 
@@ -179,23 +180,18 @@ def _rebuilt_part(part: Placed, path: str, new: Node) -> Node:
         return new if new.name else dataclasses.replace(new, name=part.name)
     node = part.node
     if path.startswith(part.path + "."):
-        chains = [_rebuilt(chain, path, new) if chain else None for chain in part.chains]
+        chains = [_rebuilt(chain, path, new) for chain in part.chains if chain]
         match node:
             case Residual():
-                body, shortcut = chains
-                node = dataclasses.replace(node, body=body, shortcut=shortcut and _only(shortcut))
+                shortcut = chains[1].layers[0] if node.shortcut else None
+                node = dataclasses.replace(node, body=chains[0], shortcut=shortcut)
             case Concat():
-                node = Concat([_only(branch) for branch in chains if branch])
+                node = Concat([branch.layers[0] for branch in chains])
             case Repeat() | Sequential():
-                node = chains[0] or node
+                node = chains[0]
             case AuxHead():
                 node = dataclasses.replace(node, body=chains[0])
     return node if node.name == part.name else dataclasses.replace(node, name=part.name)
-
-
-def _only(chain: Node) -> Node:
-    assert isinstance(chain, Sequential) and len(chain.layers) == 1
-    return chain.layers[0]
 
 
 def _aux_chains(chain: tuple[Placed, ...]) -> Iterator[tuple[Placed, ...]]:

@@ -10,12 +10,12 @@ import dataclasses
 import functools
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar, TypeVar, dataclass_transform
+from typing import Any, ClassVar, TypeVar, cast, dataclass_transform
 
 from pydantic import ConfigDict, ValidationError
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
-from striate.errors import DescriptionError, did_you_mean
+from striate.errors import DescriptionError, validation_message
 from striate.spec.values import Name
 
 __all__ = ["KINDS", "Node", "fields_of", "layer_kind"]
@@ -61,7 +61,7 @@ class Node:
 @dataclass_transform(frozen_default=True, kw_only_default=False, field_specifiers=(dataclasses.field,))
 def layer_kind(cls: _T) -> _T:
     """Make ``cls`` a frozen pydantic dataclass whose errors are one sentence, and register it."""
-    made = pydantic_dataclass(cls, frozen=True, repr=False, config=_CONFIG)
+    made: Any = pydantic_dataclass(cls, frozen=True, repr=False, config=_CONFIG)
     validate = made.__init__
 
     @functools.wraps(validate)
@@ -69,38 +69,18 @@ def layer_kind(cls: _T) -> _T:
         try:
             validate(self, *made.arrange(args), **kwargs)
         except ValidationError as error:
-            raise DescriptionError(_one_message(made, error)) from None
+            fields = [f.name for f in fields_of(made)]
+            raise DescriptionError(
+                validation_message(made.__name__, fields, error.errors(include_url=False))
+            ) from None
 
     if not hasattr(made, "arrange"):
-        made.arrange = staticmethod(lambda args: args)  # type: ignore[attr-defined]
-    made.__init__ = __init__  # type: ignore[method-assign,assignment]
+        made.arrange = staticmethod(lambda args: args)
+    made.__init__ = __init__
     _kinds[made.__name__] = made
-    return made  # type: ignore[return-value]
+    return cast(_T, made)
 
 
 def fields_of(kind: type[Node]) -> list[dataclasses.Field[Any]]:
     """Return the fields of ``kind``, positional ones first, as they are written."""
-    return sorted(dataclasses.fields(kind), key=lambda f: f.kw_only)
-
-
-def _one_message(kind: type[Node], error: ValidationError) -> str:
-    """Word the first failure that pydantic found as one sentence with the field, value and allowance."""
-    fields = [f.name for f in fields_of(kind)]
-    # A misspelled option also counts as missing; say what was written before what was not.
-    first = min(error.errors(include_url=False), key=lambda e: "missing" in e["type"])
-    where = str(first["loc"][0]) if first["loc"] else ""
-    match first["type"]:
-        case "missing_argument" | "missing":
-            return f"{kind.__name__} needs {where!r}. It takes: {', '.join(fields)}."
-        case "unexpected_keyword_argument":
-            return (
-                f"{kind.__name__} has no option {where!r}.{did_you_mean(where, fields)} "
-                f"It takes: {', '.join(fields)}."
-            )
-        case "unexpected_positional_argument":
-            return f"{kind.__name__} got too many positional arguments. It takes: {', '.join(fields)}."
-    allowed = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-    if not allowed.startswith(("must", "is ")):
-        allowed = f"must be {allowed}"
-    field = fields[first["loc"][0]] if isinstance(first["loc"][0], int) else where
-    return f"{kind.__name__}: {field}={first['input']!r} {allowed}."
+    return sorted(dataclasses.fields(kind), key=lambda f: bool(f.kw_only))

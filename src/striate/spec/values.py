@@ -15,11 +15,11 @@ from pydantic import BeforeValidator, WithJsonSchema
 
 __all__ = [
     "Count",
-    "Probability",
     "Name",
     "Padding",
-    "Positive",
     "PoolPadding",
+    "Positive",
+    "Probability",
     "Shape",
     "Size",
     "check_shape",

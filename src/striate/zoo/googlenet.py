@@ -95,7 +95,9 @@ def _inception(name: str) -> Concat:
         Sequential(
             *_conv(width.reduce3, 1, "reduce"), *_conv(width.conv3, 3, "conv", padding=1), name="three"
         ),
-        Sequential(*_conv(width.reduce5, 1, "reduce"), *_conv(width.conv5, 5, "conv", padding=2), name="five"),
+        Sequential(
+            *_conv(width.reduce5, 1, "reduce"), *_conv(width.conv5, 5, "conv", padding=2), name="five"
+        ),
         Sequential(MaxPool(3, stride=1, padding=1), *_conv(width.pool, 1, "project"), name="pooled"),
         name=f"inception{name}",
     )

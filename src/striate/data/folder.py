@@ -1,0 +1,189 @@
+"""Image folders: ``root/{train,val,test}/<class>/…``, or ``root/<class>/…`` divided by content.
+
+Class names are folder names, sorted, the same for every split. A folder without splits is divided by the
+hash of each file's content, so that adding or renaming files moves no other file to another split.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from striate.data.source import ByteArray, Source
+from striate.errors import DataError, listed
+
+__all__ = ["FolderSource", "open_image"]
+
+_SPLIT_NAMES = {
+    "train": ("train", "training"),
+    "val": ("val", "valid", "validation"),
+    "test": ("test", "testing"),
+}
+_VAL_PERCENT, _TEST_PERCENT = 10, 10
+
+
+class FolderSource(Source):
+    """Image files in one folder per class.
+
+    Args:
+        root: The folder.
+
+    Raises:
+        DataError: if it is missing or empty, holds no class folders, or a class is empty in one split.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.name = str(root)
+        if not root.exists():
+            raise DataError(f"{root}: no such folder.")
+        if not root.is_dir():
+            raise DataError(f"{root}: not a folder.")
+        splits = _split_folders(root)
+        found = {s: _classes(folder) for s, folder in splits.items()} if splits else {"": _classes(root)}
+        self.class_names = tuple(sorted({name for classes in found.values() for name in classes}))
+        if not self.class_names:
+            raise DataError(
+                f"{root}: holds no class folders; put images in {root}/<class>/ or {root}/train/<class>/."
+            )
+        _check_every_class(root, found, self.class_names)
+        if splits:
+            self._files = {
+                split: [(f, i) for i, c in enumerate(self.class_names) for f in classes[c]]
+                for split, classes in found.items()
+            }
+            digests = {f: _digest(f) for files in self._files.values() for f, _ in files}
+            if "val" not in self._files and "train" in self._files:
+                self._files |= _divided(self._files["train"], digests, val=_VAL_PERCENT, test=0)
+        else:
+            files = [(f, i) for i, c in enumerate(self.class_names) for f in found[""][c]]
+            digests = {f: _digest(f) for f, _ in files}
+            self._files = _divided(files, digests, val=_VAL_PERCENT, test=_TEST_PERCENT)
+        self.targets = {s: np.array([t for _, t in files], np.int64) for s, files in self._files.items()}
+        self.fingerprint = self._fingerprint(digests)
+
+    def _fingerprint(self, digests: dict[Path, bytes]) -> str:
+        total = hashlib.sha256(repr(self.class_names).encode())
+        for split in sorted(self._files):
+            for file, target in self._files[split]:
+                total.update(f"{split}/{target}/".encode() + digests[file])
+        return total.hexdigest()
+
+    @property
+    def shape(self) -> tuple[int, int, int] | None:
+        """None: files may be of any size."""
+        return None
+
+    def image(self, split: str, index: int) -> Image.Image:
+        """Return one image, decoded."""
+        return open_image(self._files[split][index][0])
+
+    def image_name(self, split: str, index: int) -> str:
+        """Return the path of the file."""
+        return str(self._files[split][index][0])
+
+    def array(self, split: str) -> ByteArray | None:
+        """None: files are decoded one by one."""
+        return None
+
+
+def open_image(path: Path) -> Image.Image:
+    """Return a decoded image, turned as its EXIF orientation says.
+
+    Raises:
+        DataError: if the file is missing, unreadable, truncated, too large or not an image.
+    """
+    try:
+        with Image.open(path) as image:
+            image.load()
+            return ImageOps.exif_transpose(image)
+    except UnidentifiedImageError:
+        raise DataError(f"{path}: not an image.") from None
+    except Image.DecompressionBombError:
+        raise DataError(f"{path}: too many pixels to be a photograph; refused.") from None
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file.") from None
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror or error}.") from None
+    except (SyntaxError, ValueError, EOFError) as error:  # Pillow's words for a broken PNG, BMP, GIF
+        raise DataError(f"{path}: damaged ({error}).") from None
+
+
+def _split_folders(root: Path) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for split, names in _SPLIT_NAMES.items():
+        folders = [root / name for name in names if (root / name).is_dir()]
+        if len(folders) > 1:
+            raise DataError(f"{root}: has {listed(f.name for f in folders)}, which mean one split; keep one.")
+        if folders:
+            found[split] = folders[0]
+    if found and "train" not in found:
+        raise DataError(f"{root}: has {listed(found)} and no train folder; add {root}/train/<class>/.")
+    return found
+
+
+def _classes(folder: Path) -> dict[str, list[Path]]:
+    """Return the files of each class folder, sorted; hidden files do not count."""
+    try:
+        entries = sorted(e for e in folder.iterdir() if not e.name.startswith("."))
+        return {e.name: sorted(_files_below(e)) for e in entries if e.is_dir()}
+    except OSError as error:
+        raise DataError(f"{error.filename}: cannot be read: {error.strerror}.") from None
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    def fail(error: OSError) -> None:
+        raise error
+
+    # Links to folders are not followed: they may lead back up.
+    for parent, folders, names in os.walk(folder, onerror=fail):
+        folders[:] = [f for f in folders if not f.startswith(".")]
+        yield from (Path(parent, name) for name in names if not name.startswith("."))
+
+
+def _check_every_class(root: Path, found: dict[str, dict[str, list[Path]]], names: tuple[str, ...]) -> None:
+    for split, classes in found.items():
+        empty = [name for name in names if not classes.get(name)]
+        if empty:
+            where = f"in the split {split!r}" if split else f"in {root}"
+            raise DataError(
+                f"{root}: no files {where} for the class{'es' if len(empty) > 1 else ''} {listed(empty)}. "
+                "Add images, or remove the class from every split."
+            )
+
+
+def _digest(file: Path) -> bytes:
+    try:
+        with file.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").digest()
+    except OSError as error:
+        raise DataError(f"{file}: cannot be read: {error.strerror}.") from None
+
+
+def _divided(
+    files: list[tuple[Path, int]], digests: dict[Path, bytes], *, val: int, test: int
+) -> dict[str, list[tuple[Path, int]]]:
+    """Divide files by the hash of their content; ``val`` and ``test`` in percent.
+
+    Equal files go to one split, so that none leaks. The split of a file depends on nothing else.
+    """
+    shares: dict[str, list[tuple[Path, int]]] = {"train": [], "val": []}
+    if test:
+        shares["test"] = []
+    for file, target in files:
+        point = int.from_bytes(digests[file][:4], "little") % 100
+        split = "test" if point >= 100 - test else "val" if point >= 100 - test - val else "train"
+        shares[split].append((file, target))
+    trained = {target for _, target in shares["train"]}
+    short = sorted({target for _, target in files} - trained)
+    for split, part in shares.items():
+        if not part or (split == "train" and short):
+            raise DataError(
+                f"{len(files)} files are too few to divide by content: the split {split!r} would lack "
+                "images. Add images, or make train, val and test folders."
+            )
+    return shares

@@ -1,0 +1,96 @@
+"""Preprocessing: from any image to the uint8 array a network's input wants, and from there to floats.
+
+The settings are a frozen value, fitted on the training split alone and stored in the run, so that
+prediction does exactly what training did.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from striate.data.source import ByteArray
+from striate.errors import DataError
+
+__all__ = ["Preprocess", "fit_preprocess"]
+
+_MODES = {1: "L", 3: "RGB"}
+
+
+@dataclass(frozen=True)
+class Preprocess:
+    """How an image becomes a network's input.
+
+    Attributes:
+        shape: ``(C, H, W)``; one channel means grey, three RGB. Images are stretched to H×W, with
+            antialiasing where they shrink.
+        mean: Per channel, of pixels scaled to 0..1; subtracted.
+        std: Per channel; divided by.
+    """
+
+    shape: tuple[int, int, int]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def pixels(self, image: Image.Image) -> ByteArray:
+        """Return ``image`` as uint8 ``(C, H, W)``."""
+        return to_pixels(image, self.shape)
+
+    def normalize(self, images: Tensor) -> Tensor:
+        """Map uint8 ``(N, C, H, W)`` to float32 on the same device: ``(x / 255 - mean) / std``."""
+        scale = torch.tensor([1 / (255 * s) for s in self.std], device=images.device)
+        shift = torch.tensor([-m / s for m, s in zip(self.mean, self.std, strict=True)], device=images.device)
+        return torch.addcmul(shift[:, None, None], images, scale[:, None, None])
+
+
+def fit_preprocess(images: Tensor) -> Preprocess:
+    """Return the preprocessing whose mean and std are those of ``images``, uint8 ``(N, C, H, W)``."""
+    count = images.shape[0] * images.shape[2] * images.shape[3]
+    # Sums of bytes and of their squares are exact in int64, chunk by chunk.
+    total = torch.zeros(images.shape[1], dtype=torch.int64)
+    squares = torch.zeros_like(total)
+    for chunk in torch.split(images, 4096):
+        values = chunk.to(torch.int64)
+        total += values.sum((0, 2, 3))
+        squares += (values * values).sum((0, 2, 3))
+    mean = total.double() / count
+    std = (squares.double() / count - mean**2).clamp(min=0).sqrt()
+    channels, height, width = images.shape[1:]
+    return Preprocess(
+        (channels, height, width),
+        tuple((mean / 255).tolist()),
+        tuple((std.clamp(min=1.0) / 255).tolist()),  # a constant channel is not blown up
+    )
+
+
+def to_pixels(image: Image.Image, shape: tuple[int, int, int]) -> ByteArray:
+    """Return ``image`` as uint8 of ``shape`` ``(C, H, W)``, converted to grey or RGB and stretched.
+
+    Raises:
+        DataError: if the shape has neither one nor three channels.
+    """
+    channels, height, width = shape
+    check_channels(channels)
+    converted = _eight_bit(image).convert(_MODES[channels])
+    if converted.size != (width, height):
+        converted = converted.resize((width, height), Image.Resampling.BILINEAR)
+    pixels = np.asarray(converted, np.uint8)
+    return pixels[None] if channels == 1 else np.ascontiguousarray(pixels.transpose(2, 0, 1))
+
+
+def check_channels(channels: int) -> None:
+    """Raise `DataError` unless images can have as many channels."""
+    if channels not in _MODES:
+        raise DataError(f"the network reads {channels} channels; images give 1 (grey) or 3 (RGB).")
+
+
+def _eight_bit(image: Image.Image) -> Image.Image:
+    """Scale 16-bit grey to 8 bits, which Pillow's own conversion would clip."""
+    if image.mode.startswith("I"):
+        values = np.asarray(image).astype(np.int64)
+        return Image.fromarray((np.clip(values, 0, 65535) >> 8).astype(np.uint8))
+    return image

@@ -1,0 +1,161 @@
+"""Sources: where images come from. Reading only; nothing here resizes, shuffles or knows a network.
+
+A source has class names, splits, and images by number. `open_source` finds one by its name:
+``digits``, a folder, or ``kind:location``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from striate.errors import DataError, listed, unknown_name
+
+__all__ = ["ArraySource", "Source", "open_source", "stratified"]
+
+IntArray = NDArray[np.int64]
+ByteArray = NDArray[np.uint8]
+
+
+class Source(ABC):
+    """Labeled images in named splits. Abstract.
+
+    Attributes:
+        name: How the user calls it: ``digits``, ``idx:DIR``, a folder.
+        class_names: The classes; a target is an index into them.
+        targets: For each split the target of every image.
+        fingerprint: SHA-256 of all images and labels.
+    """
+
+    name: str
+    class_names: tuple[str, ...]
+    targets: Mapping[str, IntArray]
+    fingerprint: str
+
+    @property
+    @abstractmethod
+    def shape(self) -> tuple[int, int, int] | None:
+        """``(C, H, W)`` of every image, or None where they differ."""
+
+    @abstractmethod
+    def image(self, split: str, index: int) -> Image.Image:
+        """Return one image, decoded.
+
+        Raises:
+            DataError: if it cannot be decoded.
+        """
+
+    @abstractmethod
+    def image_name(self, split: str, index: int) -> str:
+        """Return what one image is called in messages."""
+
+    @abstractmethod
+    def array(self, split: str) -> ByteArray | None:
+        """Return all images of a split as uint8 ``(N, C, H, W)``, or None where they are not stored so."""
+
+    def split_targets(self, split: str) -> IntArray:
+        """Return the targets of ``split``.
+
+        Raises:
+            DataError: if there is no such split.
+        """
+        if split not in self.targets:
+            raise DataError(f"{self.name} has no split {split!r}; it has {listed(self.targets)}.")
+        return self.targets[split]
+
+
+class ArraySource(Source):
+    """Images of one size held in memory.
+
+    Args:
+        images: For each split uint8 ``(N, C, H, W)``.
+        targets: For each split ``(N,)``.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        images: Mapping[str, ByteArray],
+        targets: Mapping[str, IntArray],
+        class_names: tuple[str, ...],
+    ) -> None:
+        self.name = name
+        self.class_names = class_names
+        self.targets = dict(targets)
+        self._images = dict(images)
+        digest = hashlib.sha256(repr(class_names).encode())
+        for split in sorted(images):
+            digest.update(f"{split}{images[split].shape}".encode())
+            digest.update(images[split].tobytes())
+            digest.update(targets[split].tobytes())
+        self.fingerprint = digest.hexdigest()
+
+    @property
+    def shape(self) -> tuple[int, int, int] | None:
+        """``(C, H, W)``."""
+        channels, height, width = next(iter(self._images.values())).shape[1:]
+        return channels, height, width
+
+    def image(self, split: str, index: int) -> Image.Image:
+        """Return one image, made of its pixels."""
+        pixels = self._images[split][index]
+        return Image.fromarray(pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0))
+
+    def image_name(self, split: str, index: int) -> str:
+        """Return ``"digits test[3]"``."""
+        return f"{self.name} {split}[{index}]"
+
+    def array(self, split: str) -> ByteArray | None:
+        """Return the images as they are stored."""
+        return self._images[split]
+
+
+def stratified(targets: IntArray, shares: Mapping[str, float]) -> dict[str, IntArray]:
+    """Divide the indices of ``targets`` into named shares, each with the classes in proportion.
+
+    The division is a function of ``targets`` alone. The last share takes what rounding leaves.
+    """
+    parts: dict[str, list[IntArray]] = {name: [] for name in shares}
+    for label in np.unique(targets):
+        indices = np.flatnonzero(targets == label)
+        indices = np.random.Generator(np.random.Philox(key=[0, int(label)])).permutation(indices)
+        bounds = np.round(np.cumsum(list(shares.values()))[:-1] * len(indices)).astype(int)
+        for name, part in zip(shares, np.split(indices, bounds), strict=True):
+            parts[name].append(part)
+    return {name: np.sort(np.concatenate(part)) for name, part in parts.items()}
+
+
+def open_source(name: str | Path) -> Source:
+    """Return the source called ``name``: ``digits``, ``idx:DIR``, ``folder:DIR`` or a folder.
+
+    Raises:
+        DataError: if there is none such, or it cannot be read; the message says what is known.
+    """
+    from striate.data.digits import digits
+    from striate.data.folder import FolderSource
+    from striate.data.idx import idx
+
+    if isinstance(name, Path):
+        return FolderSource(name)
+    kind, colon, location = name.partition(":")
+    kinds = {"idx": idx, "folder": FolderSource}
+    if colon and kind in kinds:
+        if not location:
+            raise DataError(f"{name!r} names no folder; write {kind}:DIR.")
+        return kinds[kind](Path(location))
+    if name == "digits":
+        return digits()
+    if Path(name).exists():
+        return FolderSource(Path(name))
+    if colon and "/" not in kind and "\\" not in kind and len(kind) > 1:
+        raise DataError(unknown_name("kind of data", kind, [*kinds, "digits"]))
+    raise DataError(
+        f"no data called {name!r}: neither a known set (digits), nor a folder, nor kind:location "
+        f"({', '.join(f'{k}:DIR' for k in kinds)})."
+    )

@@ -1,0 +1,178 @@
+"""`Run` and `fit`: what a user holds after training, and the one call that gets there.
+
+Each method calls one function of the rooms below; nothing is computed here.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from torch import nn
+
+from striate import zoo
+from striate.data import Source, open_source
+from striate.errors import ConfigError
+from striate.ship import Prediction, predict
+from striate.spec import Network
+from striate.train import (
+    Evaluation,
+    Event,
+    Finished,
+    ProgressBar,
+    RunFolder,
+    RunRecord,
+    TrainConfig,
+    evaluate_run,
+    train,
+)
+
+__all__ = ["Run", "fit"]
+
+
+class Run:
+    """A finished or interrupted training run.
+
+    Args:
+        path: The run folder.
+        module: The module that was trained, if it was one of your own rather than a description.
+
+    Raises:
+        RunError: if the folder is missing, foreign, damaged or of a newer schema.
+    """
+
+    def __init__(self, path: str | Path, module: nn.Module | None = None) -> None:
+        self._folder = RunFolder.open(path)
+        self._into = module
+
+    @property
+    def path(self) -> Path:
+        """The run folder."""
+        return self._folder.path
+
+    @property
+    def record(self) -> RunRecord:
+        """The resolved configuration."""
+        return self._folder.record
+
+    @property
+    def network(self) -> Network | None:
+        """The description, or None if a module of your own was trained."""
+        return self.record.network
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The classes, in the order of the network's outputs."""
+        return self.record.class_names
+
+    def module(self) -> nn.Module:
+        """Return the trained module, a plain `torch.nn.Module` in evaluation mode."""
+        return self._folder.module(self._into)
+
+    def evaluate(
+        self, split: str = "test", data: str | Path | Source | None = None, *, skip_bad_images: bool = False
+    ) -> Evaluation:
+        """Measure the run on a split of its own data, or of another source."""
+        return evaluate_run(self._folder, data, split, into=self._into, skip_bad_images=skip_bad_images)
+
+    def predict(self, images: Iterable[str | Path | Image.Image], top: int = 5) -> list[Prediction]:
+        """Return the classes of image files, or of open images."""
+        return predict(self._folder, images, top, into=self._into)
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r}: {self._summary()})"
+
+    def _repr_html_(self) -> str:
+        return f"<p><b>Run</b> <code>{escape(str(self.path))}</code><br>{escape(self._summary())}</p>"
+
+    def _summary(self) -> str:
+        record = self.record
+        name = record.network.name if record.network else record.module
+        return (
+            f"{name} on {record.data}, {len(record.class_names)} classes, {record.training.epochs:g} epochs"
+        )
+
+
+def fit(
+    network: Network | nn.Module | str,
+    data: str | Path | Source,
+    *,
+    out: str | Path | None = None,
+    config: TrainConfig | None = None,
+    on_event: Callable[[Event], None] | None = None,
+    **options: Any,
+) -> Run:
+    """Train to the end and return the run: drains `train`, with a progress bar on a terminal.
+
+    Ctrl-C ends the training after the step in hand, with a checkpoint; a second one ends it at once.
+
+    Args:
+        network: A description, a module of your own, or the name of a zoo network, which then gets as many
+            outputs as the data has classes.
+        data: ``digits``, a folder, ``kind:location``, or a `Source`.
+        out: The run folder to make; None means the first free ``runs/<network>-<n>``.
+        config: Every other choice; or give its fields as ``options``.
+        on_event: Called with each event, for readers of your own.
+        **options: Fields of `TrainConfig`: ``epochs=10, lr=0.001``.
+
+    Raises:
+        StriateError: whatever `train` raises.
+    """
+    if config is not None and options:
+        raise ConfigError(f"give config or options ({', '.join(options)}), not both.")
+    config = config or TrainConfig(**options)
+    if isinstance(network, str):
+        data = data if isinstance(data, Source) else open_source(data)
+        network = zoo.get(network)(num_classes=len(data.class_names))
+    events = train(network, data, config, out)
+    path = ""
+    with ProgressBar() as bar:
+        for event in _until_interrupted(events):
+            bar.show(event)
+            if on_event:
+                on_event(event)
+            if isinstance(event, Finished):
+                path = event.run
+    return Run(path, None if isinstance(network, Network) else network)
+
+
+def _until_interrupted(events: Generator[Event, None, None]) -> Iterator[Event]:
+    """Yield the events; on Ctrl-C let the step in hand end, then have the run save itself."""
+    with _deferred_interrupt() as interrupted:
+        told = False
+        while True:
+            try:
+                if interrupted.is_set() and not told:
+                    told = True
+                    event = events.throw(KeyboardInterrupt())
+                else:
+                    event = next(events)
+            except StopIteration:
+                return
+            yield event
+
+
+@contextmanager
+def _deferred_interrupt() -> Iterator[threading.Event]:
+    """Turn the first SIGINT into a set event; the next one interrupts as usual."""
+    interrupted = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield interrupted  # signals reach the main thread alone
+        return
+    before = signal.getsignal(signal.SIGINT)
+
+    def note(number: int, frame: Any) -> None:
+        interrupted.set()
+        signal.signal(signal.SIGINT, before)
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield interrupted
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,113 @@
+"""`predict`: classes and probabilities of images, preprocessed exactly as the run was trained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from striate.data import open_image
+from striate.errors import DataError, bad_argument
+from striate.train import RunFolder, forward_in_batches, resolve_device
+
+__all__ = ["Guess", "Prediction", "predict"]
+
+_BATCH = 64
+
+
+@dataclass(frozen=True)
+class Guess:
+    """One class that an image may be.
+
+    Attributes:
+        class_name: Its name.
+        index: Its number, the network's output.
+        probability: The softmax of the network's outputs.
+    """
+
+    class_name: str
+    index: int
+    probability: float
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What one image may be, the most probable class first."""
+
+    image: str
+    top: tuple[Guess, ...]
+
+    def to_data(self) -> dict[str, Any]:
+        """Return the prediction as it stands in the JSON of ``striate predict``."""
+        top = [{"class": g.class_name, "index": g.index, "probability": g.probability} for g in self.top]
+        return {"image": self.image, "top": top}
+
+    def __str__(self) -> str:
+        guesses = ", ".join(f"{g.class_name} {g.probability:.1%}" for g in self.top)
+        return f"{self.image}: {guesses}"
+
+
+def predict(
+    run: RunFolder,
+    images: Iterable[str | Path | Image.Image],
+    top: int = 5,
+    *,
+    into: nn.Module | None = None,
+    device: str = "auto",
+) -> list[Prediction]:
+    """Return the classes of ``images``, in order.
+
+    Args:
+        run: The run whose weights and preprocessing to use.
+        images: Files, or images already open.
+        top: How many classes to give for each image; fewer if the run knows fewer.
+        into: The module to fill, for a run that trained a module of the user's own.
+        device: Where to compute.
+
+    Raises:
+        DataError: naming the first image that cannot be read.
+        RunError: if the run has no weights.
+    """
+    if isinstance(top, bool) or not isinstance(top, int) or top < 1:
+        raise DataError(bad_argument("top", top, "a whole number of at least 1"))
+    where = resolve_device(device)
+    module = run.module(into).to(where)
+    names = run.record.class_names
+    results: list[Prediction] = []
+    for part in _parts(images, _BATCH):
+        pixels = torch.from_numpy(np.stack([run.record.preprocess.pixels(_opened(image)) for image in part]))
+        logits = forward_in_batches(module, pixels, run.record.preprocess, where)
+        results += [
+            Prediction(_called(image), _guesses(row, names, top))
+            for image, row in zip(part, logits.double().softmax(1), strict=True)
+        ]
+    return results
+
+
+def _parts(
+    images: Iterable[str | Path | Image.Image], size: int
+) -> Iterator[Sequence[str | Path | Image.Image]]:
+    iterator = iter([images] if isinstance(images, str | Path | Image.Image) else images)
+    while part := list(islice(iterator, size)):
+        yield part
+
+
+def _opened(image: str | Path | Image.Image) -> Image.Image:
+    return image if isinstance(image, Image.Image) else open_image(Path(image))
+
+
+def _called(image: str | Path | Image.Image) -> str:
+    return getattr(image, "filename", "") or "image" if isinstance(image, Image.Image) else str(image)
+
+
+def _guesses(probabilities: Tensor, names: Sequence[str], top: int) -> tuple[Guess, ...]:
+    values, indices = probabilities.topk(min(top, len(names)))
+    pairs = zip(values.tolist(), indices.tolist(), strict=True)
+    return tuple(Guess(names[i], i, value) for value, i in pairs)

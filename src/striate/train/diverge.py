@@ -1,0 +1,44 @@
+"""Where a value that is not a number first appeared."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["first_not_finite"]
+
+
+def first_not_finite(module: nn.Module, images: Tensor) -> tuple[str, str]:
+    """Run ``module`` on float ``images`` and return the path of the first layer, in the order they run,
+    whose weights or output are not all finite, and which of the two (``"weights"``, ``"output"``).
+
+    ``("", "loss")`` if every layer's values are finite. The module's state is not changed.
+    """
+    found: list[tuple[str, str]] = []
+
+    def watch(path: str, part: nn.Module) -> Any:
+        def hook(_: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+            if found:
+                return
+            if not all(torch.isfinite(p).all() for p in part.parameters(recurse=False)):
+                found.append((path, "weights"))
+            elif isinstance(output, Tensor) and not torch.isfinite(output).all():
+                found.append((path, "output"))
+
+        return part.register_forward_hook(hook)
+
+    leaves = [(path, part) for path, part in module.named_modules() if not list(part.children())]
+    before = {name: value.clone() for name, value in module.named_buffers()}
+    handles = [watch(path, part) for path, part in leaves]
+    try:
+        with torch.no_grad():
+            module(images)
+    finally:
+        for handle in handles:
+            handle.remove()
+        with torch.no_grad():
+            for name, value in module.named_buffers():
+                value.copy_(before[name])
+    return found[0] if found else ("", "loss")

@@ -1,0 +1,231 @@
+"""The run folder: the only thing that training hands to the rooms after it.
+
+run.yaml             the resolved configuration: network, data, preprocessing, training, versions
+events.jsonl         every event, one a line
+tensorboard/         the same as curves
+checkpoints/last/    the newest state; checkpoints/best/ the best on the validation split
+model.safetensors    the weights to use
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from torch import nn
+
+from striate.data import Preprocess
+from striate.errors import RunError
+from striate.nn import build, read_tensors, set_weights
+from striate.spec import Network
+from striate.train.checkpoint import CHECKPOINT, model_tensors
+from striate.train.config import TrainConfig
+
+__all__ = ["RunFolder", "RunRecord", "next_run_path"]
+
+SCHEMA_VERSION = 1
+_KIND = "striate run"
+_MAX_BYTES = 16 * 2**20
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRecord:
+    """What ``run.yaml`` says.
+
+    Attributes:
+        network: The description, or None if the run trained a module of the user's own.
+        module: The class of such a module.
+        data: Name of the source.
+        fingerprint: Of all its images and labels.
+        sizes: Images in each split used.
+        class_names: Frozen: output i of the network is class i.
+    """
+
+    network: Network | None
+    module: str | None
+    data: str
+    fingerprint: str
+    sizes: dict[str, int]
+    class_names: tuple[str, ...]
+    preprocess: Preprocess
+    training: TrainConfig
+    versions: dict[str, str]
+    created: str
+
+    def to_data(self) -> dict[str, Any]:
+        """Return the record as plain data."""
+        return {
+            "kind": _KIND,
+            "schema": SCHEMA_VERSION,
+            "created": self.created,
+            "versions": self.versions,
+            "data": {
+                "source": self.data,
+                "fingerprint": self.fingerprint,
+                "sizes": self.sizes,
+                "class_names": list(self.class_names),
+            },
+            "preprocess": {
+                "shape": list(self.preprocess.shape),
+                "mean": list(self.preprocess.mean),
+                "std": list(self.preprocess.std),
+            },
+            "training": dataclasses.asdict(self.training),
+            "module": self.module,
+            "network": self.network.to_data() if self.network else None,
+        }
+
+    @classmethod
+    def from_data(cls, data: Any) -> RunRecord:
+        """Read what `to_data` gave.
+
+        Raises:
+            RunError: if it is foreign, malformed or of a newer schema.
+        """
+        if not isinstance(data, dict) or data.get("kind") != _KIND:
+            raise RunError("its run.yaml is not a striate run's.")
+        if not isinstance(data.get("schema"), int) or data["schema"] > SCHEMA_VERSION:
+            raise RunError(
+                f"its schema {data.get('schema')!r} is newer than this version of striate reads "
+                f"({SCHEMA_VERSION}); upgrade striate."
+            )
+        try:
+            source, pixels = data["data"], data["preprocess"]
+            return cls(
+                network=Network.from_data(data["network"]) if data["network"] is not None else None,
+                module=data["module"],
+                data=source["source"],
+                fingerprint=source["fingerprint"],
+                sizes=dict(source["sizes"]),
+                class_names=tuple(str(name) for name in source["class_names"]),
+                preprocess=Preprocess(
+                    _shape(pixels["shape"]),
+                    tuple(float(v) for v in pixels["mean"]),
+                    tuple(float(v) for v in pixels["std"]),
+                ),
+                training=TrainConfig(**data["training"]),
+                versions=dict(data["versions"]),
+                created=str(data["created"]),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise RunError(f"its run.yaml is damaged ({type(error).__name__}: {error}).") from None
+
+
+def _shape(values: list[int]) -> tuple[int, int, int]:
+    channels, height, width = (int(v) for v in values)
+    return channels, height, width
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """A run folder on disk.
+
+    Attributes:
+        path: The folder.
+        record: What its ``run.yaml`` says.
+    """
+
+    path: Path
+    record: RunRecord
+
+    @classmethod
+    def create(cls, path: Path, record: RunRecord) -> RunFolder:
+        """Make a new run folder.
+
+        Raises:
+            RunError: if something is there already, or it cannot be written; nothing is left behind.
+        """
+        check_free(path)
+        text = yaml.safe_dump(record.to_data(), sort_keys=False, default_flow_style=None, allow_unicode=True)
+        try:
+            path.mkdir(parents=True)
+            with (path / "run.yaml").open("w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            shutil.rmtree(path, ignore_errors=True)
+            raise RunError(f"{path}: a run folder cannot be made there: {error.strerror or error}.") from None
+        return cls(path, record)
+
+    @classmethod
+    def open(cls, path: str | Path) -> RunFolder:
+        """Read a run folder.
+
+        Raises:
+            RunError: if it is missing, foreign, damaged or of a newer schema.
+        """
+        path = Path(path)
+        if not path.is_dir():
+            raise RunError(f"{path}: no such run folder.")
+        file = path / "run.yaml"
+        if not file.is_file():
+            raise RunError(f"{path}: not a run folder; it has no run.yaml.")
+        try:
+            if file.stat().st_size > _MAX_BYTES:
+                raise RunError(f"{path}: its run.yaml is too large to be one.")
+            data = yaml.safe_load(file.read_text(encoding="utf-8"))
+            return cls(path, RunRecord.from_data(data))
+        except RunError as error:
+            raise RunError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from None
+        except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
+            raise RunError(f"{path}: its run.yaml cannot be read ({' '.join(str(error).split())}).") from None
+
+    @property
+    def last(self) -> Path:
+        """Folder of the newest checkpoint."""
+        return self.path / "checkpoints" / "last"
+
+    @property
+    def best(self) -> Path:
+        """Folder of the checkpoint that was best on the validation split."""
+        return self.path / "checkpoints" / "best"
+
+    @property
+    def weights(self) -> Path:
+        """The file of the weights to use."""
+        return self.path / "model.safetensors"
+
+    def module(self, into: nn.Module | None = None) -> nn.Module:
+        """Return the trained module in evaluation mode.
+
+        Args:
+            into: The module to fill; needed for a run that trained a module of the user's own.
+
+        Raises:
+            RunError: if the run has no weights yet, or needs ``into``.
+            WeightsError: if the weights do not fit.
+        """
+        if into is None:
+            if self.record.network is None:
+                raise RunError(
+                    f"{self.path}: trained a module of your own ({self.record.module}), which the run folder "
+                    "cannot rebuild; pass it: module(into=…)."
+                )
+            into = build(self.record.network, seed=self.record.training.seed)
+        # A run cut short has no model.safetensors yet: its checkpoints serve.
+        for file in (self.weights, self.best / CHECKPOINT, self.last / CHECKPOINT):
+            if file.exists():
+                tensors = read_tensors(file) if file == self.weights else model_tensors(file)
+                set_weights(into, tensors, where=str(file))
+                return into.eval()
+        raise RunError(f"{self.path}: has no weights; its training ended before the first checkpoint.")
+
+
+def check_free(path: Path) -> None:
+    """Raise `RunError` if anything is at ``path``."""
+    if path.exists() or path.is_symlink():
+        raise RunError(f"{path}: already exists; choose another --out (out=…), or remove it.")
+
+
+def next_run_path(root: Path, name: str) -> Path:
+    """Return the first of ``root/name-1``, ``root/name-2``, … that is free."""
+    number = 1
+    while (path := root / f"{name}-{number}").exists():
+        number += 1
+    return path

@@ -1,0 +1,237 @@
+"""`train`: the loop, a generator of events. It takes no callbacks; readers of the stream do the rest."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+from collections.abc import Generator, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from striate.data import Batches, Source
+from striate.errors import RunError, TrainingError, WeightsError
+from striate.nn import aux_losses, save_weights, set_weights
+from striate.spec import Network
+from striate.train.checkpoint import CHECKPOINT, Progress, model_tensors, save_checkpoint
+from striate.train.config import TrainConfig
+from striate.train.diverge import first_not_finite
+from striate.train.events import Checkpointed, Diverged, Event, Finished, Started, StepDone, Validated
+from striate.train.folder import RunFolder, check_free, next_run_path
+from striate.train.metrics import evaluate
+from striate.train.optimize import learning_rate, make_optimizer
+from striate.train.prepare import Prepared, prepare
+from striate.train.record import recorded
+
+__all__ = ["train"]
+
+
+def train(
+    network: Network | nn.Module,
+    data: str | Path | Source,
+    config: TrainConfig | None = None,
+    out: str | Path | None = None,
+) -> Generator[Event, None, None]:
+    """Train ``network`` on ``data`` and return the events of the run as they happen.
+
+    Network, data and configuration are checked, and images loaded, before this returns; the run folder is
+    made at the first event. Throwing `KeyboardInterrupt` into the generator, or closing it, saves a
+    checkpoint and the weights. The global random state of torch is set at each step.
+
+    Args:
+        network: A description, or any module that maps ``(N, C, H, W)`` to logits ``(N, classes)``.
+        data: ``digits``, a folder, ``kind:location``, or a `Source`.
+        config: Every other choice.
+        out: The run folder to make; None means the first free ``runs/<network>-<n>``.
+
+    Yields:
+        `Started`, then `StepDone`, `Validated` and `Checkpointed`, and `Finished` at last.
+
+    Raises:
+        ConfigError, DataError, ShapeError: before the first event.
+        RunError: if ``out`` exists, or a checkpoint cannot be written.
+        TrainingError: if the loss is no longer a number.
+    """
+    if out is not None:
+        check_free(Path(out))
+    prepared = prepare(network, data, config or TrainConfig())
+    path = Path(out) if out is not None else next_run_path(Path("runs"), prepared.name)
+    return _run(prepared, path)
+
+
+def _run(prepared: Prepared, path: Path) -> Generator[Event, None, None]:
+    folder = RunFolder.create(path, prepared.record)
+    yield from recorded(_Loop(prepared, folder).events(), folder.path)
+
+
+class _Loop:
+    """One run: the state that changes from step to step."""
+
+    def __init__(self, prepared: Prepared, folder: RunFolder) -> None:
+        self.prepared = prepared
+        self.folder = folder
+        self.config = prepared.record.training
+        self.module = prepared.module
+        self.batches = Batches(prepared.train, self.config.batch_size, self.config.seed)
+        self.steps = self.batches.steps(self.config.epochs)
+        self.optimizer = make_optimizer(self.module, self.config)
+        self.progress = Progress()
+        self.at_rest = True
+
+    def events(self) -> Generator[Event, None, None]:
+        """Yield the events of the whole run. Interrupts are honored between steps."""
+        started = time.perf_counter()
+        reason = "completed"
+        try:
+            yield self._start()
+            self.at_rest = False
+            for event in self._steps():
+                self.at_rest = True
+                yield event
+                self.at_rest = False
+                if self._waited_enough():
+                    reason = "early stop"
+                    break
+        except (KeyboardInterrupt, GeneratorExit) as stop:
+            if self.at_rest:  # else the interrupt came amid a step, whose state must not be saved
+                saved = self._save("last")
+            self._keep_weights()
+            if isinstance(stop, GeneratorExit):
+                raise
+            reason = "interrupted"
+            if self.at_rest:
+                yield saved
+        else:
+            self._keep_weights()
+        yield Finished(
+            run=str(self.folder.path),
+            step=self.progress.step,
+            reason=reason,  # type: ignore[arg-type]
+            best_accuracy=self.progress.best_accuracy,
+            best_step=self.progress.best_step,
+            seconds=time.perf_counter() - started,
+        )
+
+    def _start(self) -> Started:
+        return Started(
+            run=str(self.folder.path),
+            network=self.prepared.name,
+            params=sum(p.numel() for p in self.module.parameters()),
+            device=str(self.prepared.device),
+            steps=self.steps,
+            epochs=self.config.epochs,
+            sizes=self.prepared.record.sizes,
+            notes=self.prepared.notes,
+        )
+
+    def _steps(self) -> Iterator[Event]:
+        epochs_done = 0
+        for step in range(self.steps):
+            before = time.perf_counter()
+            try:
+                loss, lr = self._step(step)
+            except _NotFinite as problem:
+                yield Diverged(step=step + 1, layer=problem.layer, what=problem.what)
+                raise TrainingError(problem.message(step + 1, self.folder.last / CHECKPOINT)) from None
+            self.progress = replace(self.progress, step=step + 1)
+            epoch = self._epoch(step + 1)
+            yield StepDone(
+                step=step + 1,
+                epoch=epoch,
+                loss=loss,
+                lr=lr,
+                images_per_second=self.config.batch_size / (time.perf_counter() - before),
+            )
+            if math.floor(epoch) > epochs_done or step + 1 == self.steps:
+                epochs_done = math.floor(epoch)
+                yield from self._epoch_end(epoch)
+
+    def _step(self, step: int) -> tuple[float, float]:
+        """Do one step; return its loss and learning rate."""
+        config, device = self.config, self.prepared.device
+        lr = learning_rate(config, step, self.steps)
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+        torch.manual_seed(_step_seed(config.seed, step))  # dropout is a function of (seed, step)
+        self.module.train()
+        batch = self.batches[step]
+        images = self.prepared.record.preprocess.normalize(batch.images.to(device))
+        targets = batch.targets.to(device)
+
+        def loss_of(logits: Tensor) -> Tensor:
+            return F.cross_entropy(logits, targets, label_smoothing=config.label_smoothing)
+
+        loss = loss_of(self.module(images))
+        for extra in aux_losses(self.module, loss_of):
+            loss = loss + extra
+        value = loss.item()
+        if not math.isfinite(value):
+            raise _NotFinite(*first_not_finite(self.module, images), lr)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+        return value, lr
+
+    def _epoch_end(self, epoch: float) -> Iterator[Event]:
+        record = self.prepared.record
+        measured = evaluate(
+            self.module, self.prepared.val, record.preprocess, record.class_names, "val", self.prepared.device
+        )
+        self.progress = self.progress.measured(measured.accuracy, measured.loss)
+        better = self.progress.best_step == self.progress.step
+        yield Validated(
+            step=self.progress.step,
+            epoch=epoch,
+            loss=measured.loss,
+            accuracy=measured.accuracy,
+            best=better,
+        )
+        if better:
+            yield self._save("best")
+        yield self._save("last")
+
+    def _epoch(self, step: int) -> float:
+        return step * self.config.batch_size / len(self.prepared.train)
+
+    def _waited_enough(self) -> bool:
+        return self.config.patience is not None and self.progress.waited >= self.config.patience
+
+    def _save(self, which: str) -> Checkpointed:
+        folder = self.folder.best if which == "best" else self.folder.last
+        path = save_checkpoint(folder, self.module, self.optimizer, self.progress)
+        return Checkpointed(step=self.progress.step, which=which, path=str(path))  # type: ignore[arg-type]
+
+    def _keep_weights(self) -> None:
+        """Put the best weights, or failing those the newest, into the module and ``model.safetensors``."""
+        best = self.folder.best / CHECKPOINT
+        if best.exists():
+            set_weights(self.module, model_tensors(best), where=str(best))
+        elif not self.at_rest:  # amid the first steps, with no weights worth keeping
+            return
+        try:
+            save_weights(self.module, self.folder.weights)
+        except WeightsError as error:
+            raise RunError(f"{error} The checkpoints stay good.") from None
+
+
+class _NotFinite(Exception):
+    def __init__(self, layer: str, what: str, lr: float) -> None:
+        super().__init__(layer, what, lr)
+        self.layer, self.what, self.lr = layer, what, lr
+
+    def message(self, step: int, checkpoint: Path) -> str:
+        where = f"first in the {self.what} of {self.layer!r}" if self.layer else "in the loss alone"
+        kept = f" The last checkpoint stays good: {checkpoint}." if checkpoint.exists() else ""
+        return (
+            f"the loss at step {step} is not a finite number: {where}. The usual cause is too high a learning "
+            f"rate (here {self.lr:.3g}); try --lr {self.lr / 10:.2g}, or longer warmup.{kept}"
+        )
+
+
+def _step_seed(seed: int, step: int) -> int:
+    digest = hashlib.sha256(f"step/{seed}/{step}".encode()).digest()
+    return int.from_bytes(digest[:8], "little") >> 1

@@ -1,0 +1,57 @@
+"""`evaluate_run`: measure a run on a split of its own data or of another source."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from striate.data import Dataset, Source, load_split, open_source
+from striate.errors import DataError, listed
+from striate.train.folder import RunFolder
+from striate.train.metrics import Evaluation, evaluate
+from striate.train.prepare import resolve_device
+
+__all__ = ["evaluate_run"]
+
+
+def evaluate_run(
+    folder: RunFolder,
+    data: str | Path | Source | None = None,
+    split: str = "test",
+    *,
+    into: nn.Module | None = None,
+    device: str = "auto",
+    skip_bad_images: bool = False,
+) -> Evaluation:
+    """Measure the run in ``folder``.
+
+    Args:
+        folder: The run.
+        data: A source; None means the one that it was trained on.
+        split: Which split of it.
+        into: The module to fill, for a run that trained a module of the user's own.
+        device: Where to compute.
+        skip_bad_images: Leave out images that cannot be read.
+
+    Raises:
+        DataError: if the source or the split is missing, or has classes that the run does not know.
+        RunError: if the run has no weights.
+    """
+    record = folder.record
+    source = data if isinstance(data, Source) else open_source(record.data if data is None else data)
+    index = {name: i for i, name in enumerate(record.class_names)}
+    strange = [name for name in source.class_names if name not in index]
+    if strange:
+        raise DataError(
+            f"{source.name} has classes that the run does not know: {listed(strange)}. "
+            f"The run knows {listed(record.class_names)}."
+        )
+    where = resolve_device(device)
+    module = folder.module(into).to(where)
+    loaded = load_split(source, split, record.preprocess.shape, skip_bad_images=skip_bad_images)
+    # The run's order of classes is the one that counts, whatever order the source has now.
+    renumbered = torch.tensor([index[name] for name in source.class_names])[loaded.targets]
+    dataset = Dataset(loaded.images, renumbered, loaded.skipped)
+    return evaluate(module, dataset, record.preprocess, record.class_names, split, where)

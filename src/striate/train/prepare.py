@@ -1,0 +1,161 @@
+"""Everything that can go wrong before the first step: network, data and configuration made to fit."""
+
+from __future__ import annotations
+
+import datetime
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+import striate
+from striate.analyze import analyze
+from striate.data import Dataset, Source, fit_preprocess, load_split, open_source
+from striate.errors import ConfigError, DataError, bad_argument, listed
+from striate.nn import build
+from striate.spec import Network
+from striate.train.config import TrainConfig
+from striate.train.folder import RunRecord
+
+__all__ = ["Prepared", "prepare", "resolve_device"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """A run that is ready to start.
+
+    Attributes:
+        train: The training split.
+        val: The validation split.
+        record: What will stand in ``run.yaml``.
+    """
+
+    name: str
+    module: nn.Module
+    train: Dataset
+    val: Dataset
+    record: RunRecord
+    device: torch.device
+    notes: tuple[str, ...]
+
+
+def prepare(network: Network | nn.Module, data: str | Path | Source, config: TrainConfig) -> Prepared:
+    """Check and load everything that ``config`` needs to train ``network`` on ``data``.
+
+    Raises:
+        ShapeError, DataError, ConfigError: in one message, before anything is written.
+    """
+    device = resolve_device(config.device)
+    source = data if isinstance(data, Source) else open_source(data)
+    shape = _image_shape(network, source)
+    if isinstance(network, Network):
+        _check_outputs(network, len(source.class_names))
+    for split in ("train", "val"):
+        source.split_targets(split)
+    train = load_split(source, "train", shape, skip_bad_images=config.skip_bad_images)
+    val = load_split(source, "val", shape, skip_bad_images=config.skip_bad_images)
+    described = isinstance(network, Network)
+    module = build(network, seed=config.seed) if isinstance(network, Network) else network
+    module = module.to(device)
+    if not described:
+        _check_module(module, shape, len(source.class_names), device)
+    record = RunRecord(
+        network=network if isinstance(network, Network) else None,
+        module=None if described else f"{type(module).__module__}.{type(module).__qualname__}",
+        data=source.name,
+        fingerprint=source.fingerprint,
+        sizes={"train": len(train), "val": len(val)},
+        class_names=source.class_names,
+        preprocess=fit_preprocess(train.images),
+        training=config,
+        versions={
+            "striate": striate.__version__,
+            "torch": str(torch.__version__),
+            "numpy": np.__version__,
+            "python": platform.python_version(),
+        },
+        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    )
+    skipped = train.skipped + val.skipped
+    notes = (f"left out {len(skipped)} images that cannot be read: {listed(skipped, 3)}",) if skipped else ()
+    name = network.name if isinstance(network, Network) else type(module).__name__
+    return Prepared(name=name, module=module, train=train, val=val, record=record, device=device, notes=notes)
+
+
+def resolve_device(name: str) -> torch.device:
+    """Return the device called ``name``; ``auto`` is CUDA, else Apple's MPS, else the CPU.
+
+    Raises:
+        ConfigError: if there is no such device here.
+    """
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError):
+        here = ["cpu"] + (["cuda"] if torch.cuda.is_available() else [])
+        fix = f"Here there is {listed(here)}."
+        raise ConfigError(bad_argument("device", name, "auto or a device of this machine", fix)) from None
+    return device
+
+
+def _image_shape(network: Network | nn.Module, source: Source) -> tuple[int, int, int]:
+    if isinstance(network, Network):
+        if len(network.input) != 3:
+            raise DataError(
+                f"{network.name!r} takes inputs of shape {network.input}, and {source.name} holds images (C, H, W)."
+            )
+        channels, height, width = network.input
+        return channels, height, width
+    if source.shape is None:
+        raise DataError(
+            f"{source.name} holds images of many sizes, and a module does not say which it takes; "
+            "resize them, or describe the network as a striate.Network."
+        )
+    return source.shape
+
+
+def _check_outputs(network: Network, classes: int) -> None:
+    if classes < 2:
+        raise DataError(f"the data has {classes} class; a classifier needs two or more.")
+    analysis = analyze(network)
+    layers = [layer for _, layer in network.walk()]
+    if layers[-1].kind == "Softmax":
+        raise ConfigError(
+            f"{network.name!r} ends with Softmax, and the training loss takes its input as logits; "
+            "remove the last layer (predictions are probabilities all the same)."
+        )
+    if analysis.output != (classes,):
+        fix = (
+            f"use network.with_num_classes({classes})"
+            if len(analysis.output) == 1
+            else f"end it with Flatten() or GlobalAvgPool() and Linear({classes})"
+        )
+        raise ConfigError(
+            f"{network.name!r} gives an output of shape {analysis.output}, and the data has {classes} classes; {fix}."
+        )
+
+
+def _check_module(module: nn.Module, shape: tuple[int, int, int], classes: int, device: torch.device) -> None:
+    training = module.training
+    module.eval()
+    try:
+        with torch.no_grad():
+            output = module(torch.zeros(2, *shape, device=device))
+    except RuntimeError as error:
+        raise ConfigError(
+            f"the module cannot take images of shape {shape}: {str(error).splitlines()[0]}."
+        ) from None
+    finally:
+        module.train(training)
+    if tuple(output.shape) != (2, classes):
+        raise ConfigError(
+            f"the module gives an output of shape {tuple(output.shape[1:])} per image, and the data has "
+            f"{classes} classes; it must give ({classes},)."
+        )

@@ -101,9 +101,12 @@ def as_text(analysis: Analysis) -> str:
     from rich.console import Console
 
     console: Console = Console(file=io.StringIO(), width=500, color_system=None)
-    console.print(as_rich(analysis))
+    table = as_rich(analysis)
+    table.caption = None  # which rich would break at the width of the table
+    console.print(table)
     assert isinstance(console.file, io.StringIO)
-    return "\n".join(line.rstrip() for line in console.file.getvalue().strip().splitlines())
+    lines = [line.rstrip() for line in console.file.getvalue().strip().splitlines()]
+    return "\n".join([*lines, "", *_summary(analysis)])
 
 
 def as_html(analysis: Analysis) -> str:

@@ -133,6 +133,12 @@ class RunFolder:
     path: Path
     record: RunRecord
 
+    @staticmethod
+    def check_free(path: Path) -> None:
+        """Raise `RunError` if anything is at ``path``."""
+        if path.exists() or path.is_symlink():
+            raise RunError(f"{path}: already exists; choose another --out (out=…), or remove it.")
+
     @classmethod
     def create(cls, path: Path, record: RunRecord) -> RunFolder:
         """Make a new run folder.
@@ -140,7 +146,7 @@ class RunFolder:
         Raises:
             RunError: if something is there already, or it cannot be written; nothing is left behind.
         """
-        check_free(path)
+        cls.check_free(path)
         text = yaml.safe_dump(record.to_data(), sort_keys=False, default_flow_style=None, allow_unicode=True)
         try:
             path.mkdir(parents=True)
@@ -215,12 +221,6 @@ class RunFolder:
                 set_weights(into, tensors, where=str(file))
                 return into.eval()
         raise RunError(f"{self.path}: has no weights; its training ended before the first checkpoint.")
-
-
-def check_free(path: Path) -> None:
-    """Raise `RunError` if anything is at ``path``."""
-    if path.exists() or path.is_symlink():
-        raise RunError(f"{path}: already exists; choose another --out (out=…), or remove it.")
 
 
 def next_run_path(root: Path, name: str) -> Path:

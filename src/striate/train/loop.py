@@ -21,7 +21,7 @@ from striate.train.checkpoint import CHECKPOINT, Progress, model_tensors, save_c
 from striate.train.config import TrainConfig
 from striate.train.diverge import first_not_finite
 from striate.train.events import Checkpointed, Diverged, Event, Finished, Started, StepDone, Validated
-from striate.train.folder import RunFolder, check_free, next_run_path
+from striate.train.folder import RunFolder, next_run_path
 from striate.train.metrics import evaluate
 from striate.train.optimize import learning_rate, make_optimizer
 from striate.train.prepare import Prepared, prepare
@@ -57,7 +57,7 @@ def train(
         TrainingError: if the loss is no longer a number.
     """
     if out is not None:
-        check_free(Path(out))
+        RunFolder.check_free(Path(out))
     prepared = prepare(network, data, config or TrainConfig())
     path = Path(out) if out is not None else next_run_path(Path("runs"), prepared.name)
     return _run(prepared, path)

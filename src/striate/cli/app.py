@@ -1,0 +1,92 @@
+"""The entry point: finds the command, and turns every error into one message and an exit status."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Annotated, Any
+
+import typer
+
+import striate
+from striate.errors import StriateError
+
+__all__ = ["COMMANDS", "main"]
+
+COMMANDS: Mapping[str, str] = MappingProxyType(
+    {
+        "inspect": "The table of a network, before it exists.",
+        "train": "Train a network on images; makes a run folder.",
+        "eval": "Measure a run: accuracy, per-class table, confusion matrix.",
+        "predict": "Classes and probabilities of images.",
+        "zoo": "The named networks.",
+    }
+)
+"""Every command with its line in the list of commands."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run ``striate`` with ``arguments``, by default those of the process, and exit with its status."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in given
+    words = [word for word in given if word != "--debug"]
+    try:
+        _app(next((word for word in words if not word.startswith("-")), None))(words, prog_name="striate")
+    except StriateError as error:
+        _fail(str(error), debug)
+    except Exception as error:  # the last resort: whatever we did not foresee is still told in one message
+        _fail(
+            f"unexpected {type(error).__name__}: {error}. This is a bug in striate; "
+            "run again with --debug to see where.",
+            debug,
+        )
+
+
+def _fail(message: str, debug: bool) -> None:
+    if debug:
+        traceback.print_exc()
+    print(f"striate: {message}", file=sys.stderr)
+    sys.exit(1)
+
+
+def _app(called: str | None) -> typer.Typer:
+    """Return the application; only the command that is called has its module loaded."""
+    app = typer.Typer(
+        add_completion=False,
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        help="Designs, trains, explains and ships convolutional networks.\n\n"
+        "Each command has --help with an example.",
+    )
+    app.callback()(_options)
+    for name, help in COMMANDS.items():
+        if name == called:
+            command: Callable[..., Any] = importlib.import_module(f"striate.cli.{name}_command").command
+            app.command(name)(command)
+        else:
+            app.command(name, help=help)(_not_called)
+    return app
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        print(f"striate {striate.__version__}")
+        raise typer.Exit
+
+
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """Take the options before the command; ``main`` has read ``--debug`` wherever it stands."""
+
+
+def _not_called() -> None:
+    raise AssertionError("a command that was not called runs")

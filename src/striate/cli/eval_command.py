@@ -1,0 +1,40 @@
+"""``striate eval``: how well a run answers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from striate.cli.train_command import DATA_HELP
+
+__all__ = ["RUN_HELP", "command"]
+
+RUN_HELP = "A run folder, as striate train makes it."
+
+
+def command(
+    run: Annotated[Path, typer.Argument(help=RUN_HELP)],
+    data: Annotated[
+        str | None, typer.Option(metavar="SOURCE", help=f"{DATA_HELP}  [default: the run's own]")
+    ] = None,
+    split: Annotated[str, typer.Option(help="Which split of it.")] = "test",
+    skip_bad_images: Annotated[
+        bool, typer.Option("--skip-bad-images", help="Leave out images that cannot be read.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with the confusion matrix.")] = False,
+) -> None:
+    """Measure a run: accuracy, top-5, loss, and a table with a row per class.
+
+    \b
+    Examples:
+      striate eval runs/lenet5-1
+      striate eval runs/lenet5-1 --split val --json
+      striate eval runs/resnet18-1 --data other-photos/
+    """
+    from striate.run import Run
+
+    evaluation = Run(run).evaluate(split, data, skip_bad_images=skip_bad_images)
+    print(json.dumps(evaluation.to_data(), indent=1) if as_json else evaluation)

@@ -1,0 +1,58 @@
+"""``striate inspect``: the table of a network, before it exists. Loads no torch."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from striate.analyze import Analysis, Row, analyze, work_text
+from striate.cli.arguments import NETWORK_HELP, find_network, parse_shape
+
+__all__ = ["command"]
+
+
+def command(
+    network: Annotated[str, typer.Argument(help=NETWORK_HELP)],
+    input: Annotated[
+        str | None, typer.Option(metavar="CxHxW", help="Input shape in the place of the network's own.")
+    ] = None,
+    batch_size: Annotated[int, typer.Option(help="Images at once, for the figures in bytes.")] = 1,
+    work: Annotated[
+        str | None, typer.Option(metavar="PATH", help="Show the formulas of a layer, or of all below a path.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Print shapes, parameters, MACs, memory and receptive fields of a network, before it exists.
+
+    \b
+    Examples:
+      striate inspect lenet5
+      striate inspect vgg16 --input 3x256x256 --batch-size 32
+      striate inspect alexnet --work conv1
+    """
+    shape = None if input is None else parse_shape(input)
+    analysis = analyze(find_network(network), shape, batch_size)
+    if work is not None:
+        _print_work(analysis, work, as_json)
+    elif as_json:
+        print(json.dumps(analysis.to_data(), indent=1))
+    else:
+        print(analysis)
+
+
+def _print_work(analysis: Analysis, path: str, as_json: bool) -> None:
+    rows = [row for row in analysis.layers if row.path.startswith(f"{path}.")]
+    if not rows or any(row.path == path for row in analysis.layers):
+        rows.append(analysis.row(path))
+    if as_json:
+        print(json.dumps({row.path: row.work for row in rows}, indent=1, ensure_ascii=False))
+        return
+    print("\n\n".join(_work(row) for row in rows))
+
+
+def _work(row: Row) -> str:
+    lines = [f"{row.path}  {row.kind}"]
+    lines += [f"  {figure:<20}{formula}" for figure, formula in work_text(row)]
+    return "\n".join(lines)

@@ -16,7 +16,7 @@ RUN_HELP = "A run folder, as striate train makes it."
 
 
 def command(
-    run: Annotated[Path, typer.Argument(help=RUN_HELP)],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help=RUN_HELP)],
     data: Annotated[
         str | None, typer.Option(metavar="SOURCE", help=f"{DATA_HELP}  [default: the run's own]")
     ] = None,

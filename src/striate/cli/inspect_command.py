@@ -14,7 +14,7 @@ __all__ = ["command"]
 
 
 def command(
-    network: Annotated[str, typer.Argument(help=NETWORK_HELP)],
+    network: Annotated[str, typer.Argument(metavar="NETWORK", help=NETWORK_HELP)],
     input: Annotated[
         str | None, typer.Option(metavar="CxHxW", help="Input shape in the place of the network's own.")
     ] = None,

@@ -14,8 +14,8 @@ __all__ = ["command"]
 
 
 def command(
-    run: Annotated[Path, typer.Argument(help=RUN_HELP)],
-    images: Annotated[list[Path], typer.Argument(help="Image files.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help=RUN_HELP)],
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE", help="Image files.")],
     top: Annotated[int, typer.Option(help="Classes to give for each image.")] = 3,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:

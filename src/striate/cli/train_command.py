@@ -21,7 +21,7 @@ DATA_HELP = "digits, a folder (root/train/<class>/… or root/<class>/…), or i
 
 @with_options_of(TrainConfig)
 def command(
-    network: Annotated[str, typer.Argument(help=NETWORK_HELP)],
+    network: Annotated[str, typer.Argument(metavar="NETWORK", help=NETWORK_HELP)],
     data: Annotated[str, typer.Option(metavar="SOURCE", help=DATA_HELP)],
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Run folder to make.  [default: runs/NETWORK-N]")

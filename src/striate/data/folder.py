@@ -38,7 +38,7 @@ class FolderSource(Source):
     """
 
     def __init__(self, root: Path) -> None:
-        self.name = str(root)
+        self.name = f"folder:{root}"
         if not root.exists():
             raise DataError(f"{root}: no such folder.")
         if not root.is_dir():
@@ -109,7 +109,7 @@ def open_image(path: Path) -> Image.Image:
         raise DataError(f"{path}: no such file.") from None
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}.") from None
-    except (SyntaxError, ValueError, EOFError) as error:  # Pillow's words for a broken PNG, BMP, GIF
+    except Exception as error:  # a broken file may make a decoder of Pillow raise anything
         raise DataError(f"{path}: damaged ({error}).") from None
 
 

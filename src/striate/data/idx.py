@@ -45,7 +45,7 @@ def idx(folder: Path) -> ArraySource:
                 f"{labels_file}: {len(targets[split]):,} labels for {len(images[split]):,} images; "
                 "the two files do not belong together."
             )
-        if not len(targets[split]):
+        if not images[split].size:
             raise DataError(f"{labels_file}: holds no images.")
     if images["train"].shape[1:] != images["test"].shape[1:]:
         sizes = " and ".join(f"{i.shape[2]}×{i.shape[3]}" for i in images.values())

@@ -27,7 +27,7 @@ class Source(ABC):
     """Labeled images in named splits. Abstract.
 
     Attributes:
-        name: How the user calls it: ``digits``, ``idx:DIR``, a folder.
+        name: What `open_source` finds it by: ``digits``, ``idx:DIR``, ``folder:DIR``.
         class_names: The classes; a target is an index into them.
         targets: For each split the target of every image.
         fingerprint: SHA-256 of all images and labels.

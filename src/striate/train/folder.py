@@ -150,13 +150,16 @@ class RunFolder:
         text = yaml.safe_dump(record.to_data(), sort_keys=False, default_flow_style=None, allow_unicode=True)
         try:
             path.mkdir(parents=True)
+        except OSError as error:
+            raise RunError(f"{path}: a run folder cannot be made there: {error.strerror or error}.") from None
+        try:
             with (path / "run.yaml").open("w", encoding="utf-8") as file:
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
             shutil.rmtree(path, ignore_errors=True)
-            raise RunError(f"{path}: a run folder cannot be made there: {error.strerror or error}.") from None
+            raise RunError(f"{path}: run.yaml cannot be written: {error.strerror or error}.") from None
         return cls(path, record)
 
     @classmethod

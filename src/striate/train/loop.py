@@ -65,7 +65,12 @@ def train(
 
 def _run(prepared: Prepared, path: Path) -> Generator[Event, None, None]:
     folder = RunFolder.create(path, prepared.record)
-    yield from recorded(_Loop(prepared, folder).events(), folder.path)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(prepared.threads)
+    try:
+        yield from recorded(_Loop(prepared, folder).events(), folder.path)
+    finally:
+        torch.set_num_threads(threads)
 
 
 class _Loop:
@@ -93,9 +98,8 @@ class _Loop:
                 self.at_rest = True
                 yield event
                 self.at_rest = False
-                if self._waited_enough():
-                    reason = "early stop"
-                    break
+            if self.progress.step < self.steps:
+                reason = "early stop"
         except (KeyboardInterrupt, GeneratorExit) as stop:
             if self.at_rest:  # else the interrupt came amid a step, whose state must not be saved
                 saved = self._save("last")
@@ -129,14 +133,17 @@ class _Loop:
         )
 
     def _steps(self) -> Iterator[Event]:
+        try:
+            yield from self._epochs()
+        except _NotFinite as problem:
+            yield Diverged(step=problem.step, layer=problem.layer, what=problem.what)
+            raise TrainingError(problem.message(self.folder.last / CHECKPOINT)) from None
+
+    def _epochs(self) -> Iterator[Event]:
         epochs_done = 0
         for step in range(self.steps):
             before = time.perf_counter()
-            try:
-                loss, lr = self._step(step)
-            except _NotFinite as problem:
-                yield Diverged(step=step + 1, layer=problem.layer, what=problem.what)
-                raise TrainingError(problem.message(step + 1, self.folder.last / CHECKPOINT)) from None
+            loss, lr = self._step(step)
             self.progress = replace(self.progress, step=step + 1)
             epoch = self._epoch(step + 1)
             yield StepDone(
@@ -149,6 +156,8 @@ class _Loop:
             if math.floor(epoch) > epochs_done or step + 1 == self.steps:
                 epochs_done = math.floor(epoch)
                 yield from self._epoch_end(epoch)
+                if self._waited_enough():
+                    return
 
     def _step(self, step: int) -> tuple[float, float]:
         """Do one step; return its loss and learning rate."""
@@ -170,7 +179,7 @@ class _Loop:
             loss = loss + extra
         value = loss.item()
         if not math.isfinite(value):
-            raise _NotFinite(*first_not_finite(self.module, images), lr)
+            raise _NotFinite("loss", step + 1, lr, *first_not_finite(self.module, images))
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
@@ -181,6 +190,11 @@ class _Loop:
         measured = evaluate(
             self.module, self.prepared.val, record.preprocess, record.class_names, "val", self.prepared.device
         )
+        if not math.isfinite(measured.loss):  # before the good checkpoint would be written over
+            images = record.preprocess.normalize(self.prepared.val.images[:64].to(self.prepared.device))
+            lr = self.optimizer.param_groups[0]["lr"]
+            found = first_not_finite(self.module.eval(), images)
+            raise _NotFinite("validation loss", self.progress.step, lr, *found)
         self.progress = self.progress.measured(measured.accuracy, measured.loss)
         better = self.progress.best_step == self.progress.step
         yield Validated(
@@ -219,15 +233,15 @@ class _Loop:
 
 
 class _NotFinite(Exception):
-    def __init__(self, layer: str, what: str, lr: float) -> None:
-        super().__init__(layer, what, lr)
-        self.layer, self.what, self.lr = layer, what, lr
+    def __init__(self, figure: str, step: int, lr: float, layer: str, what: str) -> None:
+        super().__init__(figure, step, lr, layer, what)
+        self.figure, self.step, self.lr, self.layer, self.what = figure, step, lr, layer, what
 
-    def message(self, step: int, checkpoint: Path) -> str:
+    def message(self, checkpoint: Path) -> str:
         where = f"first in the {self.what} of {self.layer!r}" if self.layer else "in the loss alone"
         kept = f" The last checkpoint stays good: {checkpoint}." if checkpoint.exists() else ""
         return (
-            f"the loss at step {step} is not a finite number: {where}. The usual cause is too high a learning "
+            f"the {self.figure} at step {self.step} is not a finite number: {where}. The usual cause is too high a learning "
             f"rate (here {self.lr:.3g}); try --lr {self.lr / 10:.2g}, or longer warmup.{kept}"
         )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -132,7 +132,7 @@ def fit(
         network = zoo.get(network)(num_classes=len(data.class_names))
     events = train(network, data, config, out)
     path = ""
-    with ProgressBar() as bar:
+    with closing(events), ProgressBar() as bar:
         for event in _until_interrupted(events):
             bar.show(event)
             if on_event:

@@ -37,6 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _app(next((word for word in words if not word.startswith("-")), None))(words, prog_name="striate")
     except StriateError as error:
         _fail(str(error), debug)
+    except OSError as error:
+        _fail(f"{error.filename}: {error.strerror}." if error.filename else f"{error}.", debug)
     except Exception as error:  # the last resort: whatever we did not foresee is still told in one message
         _fail(
             f"unexpected {type(error).__name__}: {error}. This is a bug in striate; "

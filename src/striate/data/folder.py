@@ -82,10 +82,6 @@ class FolderSource(Source):
         """Return one image, decoded."""
         return open_image(self._files[split][index][0])
 
-    def image_name(self, split: str, index: int) -> str:
-        """Return the path of the file."""
-        return str(self._files[split][index][0])
-
     def array(self, split: str) -> ByteArray | None:
         """None: files are decoded one by one."""
         return None
@@ -127,10 +123,11 @@ def _split_folders(root: Path) -> dict[str, Path]:
 
 
 def _classes(folder: Path) -> dict[str, list[Path]]:
-    """Return the files of each class folder, sorted; hidden files do not count."""
+    """Return the files of each class folder, sorted; hidden files and links back up do not count."""
     try:
         entries = sorted(e for e in folder.iterdir() if not e.name.startswith("."))
-        return {e.name: sorted(_files_below(e)) for e in entries if e.is_dir()}
+        classes = (e for e in entries if e.is_dir() and not folder.resolve().is_relative_to(e.resolve()))
+        return {e.name: sorted(_files_below(e)) for e in classes}
     except OSError as error:
         raise DataError(f"{error.filename}: cannot be read: {error.strerror}.") from None
 

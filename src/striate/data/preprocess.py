@@ -75,7 +75,7 @@ def to_pixels(image: Image.Image, shape: tuple[int, int, int]) -> ByteArray:
     """
     channels, height, width = shape
     check_channels(channels)
-    converted = _eight_bit(image).convert(_MODES[channels])
+    converted = _plain(image).convert(_MODES[channels])
     if converted.size != (width, height):
         converted = converted.resize((width, height), Image.Resampling.BILINEAR)
     pixels = np.asarray(converted, np.uint8)
@@ -88,9 +88,9 @@ def check_channels(channels: int) -> None:
         raise DataError(f"the network reads {channels} channels; images give 1 (grey) or 3 (RGB).")
 
 
-def _eight_bit(image: Image.Image) -> Image.Image:
-    """Scale 16-bit grey to 8 bits, which Pillow's own conversion would clip."""
+def _plain(image: Image.Image) -> Image.Image:
+    """Scale 16-bit grey to 8 bits, which Pillow's own conversion would clip; replace a palette by its colors."""
     if image.mode.startswith("I"):
         values = np.asarray(image).astype(np.int64)
         return Image.fromarray((np.clip(values, 0, 65535) >> 8).astype(np.uint8))
-    return image
+    return image.convert("RGBA") if image.mode == "P" else image  # Pillow warns of some palettes otherwise

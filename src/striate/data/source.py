@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from striate.errors import DataError, listed, unknown_name
+from striate.errors import DataError, did_you_mean, listed, unknown_name
 
 __all__ = ["ArraySource", "Source", "open_source", "stratified"]
 
@@ -52,10 +52,6 @@ class Source(ABC):
         """
 
     @abstractmethod
-    def image_name(self, split: str, index: int) -> str:
-        """Return what one image is called in messages."""
-
-    @abstractmethod
     def array(self, split: str) -> ByteArray | None:
         """Return all images of a split as uint8 ``(N, C, H, W)``, or None where they are not stored so."""
 
@@ -75,7 +71,10 @@ class ArraySource(Source):
 
     Args:
         images: For each split uint8 ``(N, C, H, W)``.
-        targets: For each split ``(N,)``.
+        targets: For each split ``(N,)``, each an index into ``class_names``.
+
+    Raises:
+        DataError: naming the split whose images or targets are of another type, shape or range.
     """
 
     def __init__(
@@ -85,15 +84,17 @@ class ArraySource(Source):
         targets: Mapping[str, IntArray],
         class_names: tuple[str, ...],
     ) -> None:
+        for split, part in images.items():
+            _check_split(f"{name} {split}", part, targets.get(split), len(class_names))
         self.name = name
         self.class_names = class_names
-        self.targets = dict(targets)
+        self.targets = {split: np.asarray(targets[split], np.int64) for split in images}
         self._images = dict(images)
         digest = hashlib.sha256(repr(class_names).encode())
         for split in sorted(images):
             digest.update(f"{split}{images[split].shape}".encode())
             digest.update(images[split].tobytes())
-            digest.update(targets[split].tobytes())
+            digest.update(self.targets[split].tobytes())
         self.fingerprint = digest.hexdigest()
 
     @property
@@ -107,13 +108,22 @@ class ArraySource(Source):
         pixels = self._images[split][index]
         return Image.fromarray(pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0))
 
-    def image_name(self, split: str, index: int) -> str:
-        """Return ``"digits test[3]"``."""
-        return f"{self.name} {split}[{index}]"
-
     def array(self, split: str) -> ByteArray | None:
         """Return the images as they are stored."""
         return self._images[split]
+
+
+def _check_split(where: str, images: ByteArray, targets: IntArray | None, classes: int) -> None:
+    if images.dtype != np.uint8 or images.ndim != 4:
+        raise DataError(f"{where}: images are {images.dtype} {images.shape}; they must be uint8 (N, C, H, W).")
+    if targets is None or np.shape(targets) != images.shape[:1]:
+        got = "no targets" if targets is None else f"targets of shape {np.shape(targets)}"
+        raise DataError(f"{where}: {len(images)} images and {got}; there must be one target per image.")
+    if len(targets) and not 0 <= np.min(targets) <= np.max(targets) < classes:
+        raise DataError(
+            f"{where}: targets from {np.min(targets)} to {np.max(targets)} for {classes} classes; "
+            f"they must be 0 to {classes - 1}."
+        )
 
 
 def stratified(targets: IntArray, shares: Mapping[str, float]) -> dict[str, IntArray]:
@@ -154,8 +164,8 @@ def open_source(name: str | Path) -> Source:
     if Path(name).exists():
         return FolderSource(Path(name))
     if colon and "/" not in kind and "\\" not in kind and len(kind) > 1:
-        raise DataError(unknown_name("kind of data", kind, [*kinds, "digits"]))
+        raise DataError(unknown_name("kind of data", kind, kinds))
     raise DataError(
         f"no data called {name!r}: neither a known set (digits), nor a folder, nor kind:location "
-        f"({', '.join(f'{k}:DIR' for k in kinds)})."
+        f"({', '.join(f'{k}:DIR' for k in kinds)}).{did_you_mean(name, ['digits'])}"
     )

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 from torch import Tensor, nn
 
 from striate.data import open_image
@@ -100,7 +100,9 @@ def _parts(
 
 
 def _opened(image: str | Path | Image.Image) -> Image.Image:
-    return image if isinstance(image, Image.Image) else open_image(Path(image))
+    if isinstance(image, Image.Image):
+        return ImageOps.exif_transpose(image)  # as open_image turns a file
+    return open_image(Path(image))
 
 
 def _called(image: str | Path | Image.Image) -> str:

@@ -95,7 +95,7 @@ class _Loop:
             yield self._start()
             self.at_rest = False
             for event in self._steps():
-                self.at_rest = True
+                self.at_rest = not isinstance(event, Diverged)
                 yield event
                 self.at_rest = False
             if self.progress.step < self.steps:
@@ -241,8 +241,8 @@ class _NotFinite(Exception):
         where = f"first in the {self.what} of {self.layer!r}" if self.layer else "in the loss alone"
         kept = f" The last checkpoint stays good: {checkpoint}." if checkpoint.exists() else ""
         return (
-            f"the {self.figure} at step {self.step} is not a finite number: {where}. The usual cause is too high a learning "
-            f"rate (here {self.lr:.3g}); try --lr {self.lr / 10:.2g}, or longer warmup.{kept}"
+            f"the {self.figure} at step {self.step} is not a finite number: {where}. The usual cause is too "
+            f"high a learning rate (here {self.lr:.3g}); try --lr {self.lr / 10:.2g}, or longer warmup.{kept}"
         )
 
 

@@ -6,13 +6,13 @@ import datetime
 import math
 import platform
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-import striate
 from striate.analyze import analyze
 from striate.data import Dataset, Source, fit_preprocess, load_split, open_source
 from striate.errors import ConfigError, DataError, bad_argument, listed
@@ -80,7 +80,7 @@ def prepare(network: Network | nn.Module, data: str | Path | Source, config: Tra
         preprocess=fit_preprocess(train.images),
         training=config,
         versions={
-            "striate": striate.__version__,
+            "striate": version("striate"),
             "torch": str(torch.__version__),
             "numpy": np.__version__,
             "python": platform.python_version(),

@@ -93,4 +93,4 @@ def _plain(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):
         values = np.asarray(image).astype(np.int64)
         return Image.fromarray((np.clip(values, 0, 65535) >> 8).astype(np.uint8))
-    return image.convert("RGBA") if image.mode == "P" else image  # Pillow warns of some palettes otherwise
+    return image.convert("RGBA") if image.mode in ("P", "LAB") else image  # Pillow warns or refuses otherwise

@@ -115,7 +115,9 @@ class ArraySource(Source):
 
 def _check_split(where: str, images: ByteArray, targets: IntArray | None, classes: int) -> None:
     if images.dtype != np.uint8 or images.ndim != 4:
-        raise DataError(f"{where}: images are {images.dtype} {images.shape}; they must be uint8 (N, C, H, W).")
+        raise DataError(
+            f"{where}: images are {images.dtype} {images.shape}; they must be uint8 (N, C, H, W)."
+        )
     if targets is None or np.shape(targets) != images.shape[:1]:
         got = "no targets" if targets is None else f"targets of shape {np.shape(targets)}"
         raise DataError(f"{where}: {len(images)} images and {got}; there must be one target per image.")

@@ -88,10 +88,11 @@ def test_depth_is_that_of_the_longest_way():
         (2, 4, 4),
         conv,
         Residual([conv, conv, conv], [conv]),
+        Residual(conv, [conv, conv]),
         Concat(conv, [conv, conv], Identity()),
         AuxHead([conv, conv, conv, conv, conv]),
         Flatten(),
         Linear(3),
     )
-    assert t.weighted_layers == 1 + 4 + 3 + 5 + 1
-    assert t.depth == 1 + 3 + 2 + 1
+    assert t.weighted_layers == 1 + 4 + 3 + 3 + 5 + 1
+    assert t.depth == 1 + 3 + 2 + 2 + 1

@@ -14,7 +14,7 @@ STATEMENTS = [
     "import striate.spec",
     "import striate.zoo",
     "import striate.analyze",
-    "import striate.spec, striate.zoo, striate.analyze as a; repr(a.analyze(striate.zoo.resnet18()))",
+    "import striate.zoo; from striate.analyze import analyze; repr(analyze(striate.zoo.resnet18()))",
     "import striate.spec as s, striate.zoo as z; s.Network.from_yaml(z.lenet5().to_yaml()).digest",
     "import striate.spec as s; s.json_schema()",
 ]

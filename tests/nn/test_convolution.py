@@ -101,9 +101,10 @@ def test_random_settings(size, kernel, stride, padding, dilation):
 
 @pytest.mark.parametrize("stride", [1, 2, 3, (1, 2)], ids=str)
 @pytest.mark.parametrize("kernel", [2, 3, (4, 1)], ids=str)
-@pytest.mark.parametrize("at_size", [(7, 8), (8, 7), (12, 5), (1, 1), (3, 20)])
-def test_same_works_at_sizes_other_than_the_described_one(kernel, stride, at_size):
-    size = check(Conv(1, kernel, stride, "same"), (1, 7, 8), at_size)
+@pytest.mark.parametrize("described", [(7, 8), (7, 7)], ids=str)  # of (7, 7) some ask for even padding
+@pytest.mark.parametrize("at_size", [(7, 8), (8, 7), (8, 8), (12, 5), (1, 1), (3, 20)], ids=str)
+def test_same_works_at_sizes_other_than_the_described_one(kernel, stride, described, at_size):
+    size = check(Conv(1, kernel, stride, "same"), (1, *described), at_size)
     assert size == tuple(math.ceil(n / s) for n, s in zip(at_size, per_axis(stride, 2), strict=True))
 
 

@@ -218,6 +218,12 @@ def test_the_activation_is_found_through_compositions():
     }
 
 
+def test_before_branches_the_first_one_counts():
+    # As in residual networks that normalize and activate before they convolve.
+    assert scheme_by_path(net(Conv(4, 1, name="c"), Residual([BatchNorm(), ReLU()]), Tanh())) == {"c": HE}
+    assert scheme_by_path(net(Conv(4, 1, name="c"), Concat(Sigmoid(), Identity()), ReLU())) == {"c": GLOROT}
+
+
 def test_biases_start_at_zero_and_norms_as_the_identity():
     state = weights(net(Conv(4, 3), BatchNorm(), ReLU(), Flatten(), Linear(3)), 0)
     assert not state["conv1.bias"].any()

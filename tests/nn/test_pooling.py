@@ -96,10 +96,11 @@ def test_random_settings(size, kernel, stride, padding, ceil_mode, which):
 
 @pytest.mark.parametrize("stride", [1, 2, 3])
 @pytest.mark.parametrize("kernel", [2, 3, 4])
-@pytest.mark.parametrize("at_size", [(7, 8), (8, 7), (12, 5), (1, 1), (3, 20)])
-def test_same_works_at_sizes_other_than_the_described_one(kernel, stride, at_size):
+@pytest.mark.parametrize("described", [(7, 8), (7, 7)], ids=str)  # of (7, 7) some ask for even padding
+@pytest.mark.parametrize("at_size", [(7, 8), (8, 7), (8, 8), (12, 5), (1, 1), (3, 20)], ids=str)
+def test_same_works_at_sizes_other_than_the_described_one(kernel, stride, described, at_size):
     for layer in pools(kernel, stride, "same", False):
-        assert check(layer, (1, 7, 8), at_size) == tuple(math.ceil(n / stride) for n in at_size)
+        assert check(layer, (1, *described), at_size) == tuple(math.ceil(n / stride) for n in at_size)
 
 
 @pytest.mark.parametrize("at_size", [(6,), (7,), (8,), (13,)])

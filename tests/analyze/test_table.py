@@ -33,7 +33,7 @@ def rows_of(text):
 SUMMARY = (
     "770 parameters (3.0 KiB), 2.02 kMACs (2,016) per image, 2 weighted layers deep "
     "memory for one image in float32: 4.1 KiB to predict, 11.0 KiB to train "
-    "the same layers fully connected: 9,936 weights; locally connected without sharing: 2,016"
+    "the same layers fully connected: 9,936 weights; not shared: 2,016"
 )
 
 

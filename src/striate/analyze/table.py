@@ -66,8 +66,7 @@ def _summary(analysis: Analysis) -> list[str]:
     ]
     if t.dense_weights > t.weights:
         lines.append(
-            f"the same layers fully connected: {t.dense_weights:,} weights; "
-            f"locally connected without sharing: {t.local_weights:,}"
+            f"the same layers fully connected: {t.dense_weights:,} weights; not shared: {t.local_weights:,}"
         )
     return lines
 

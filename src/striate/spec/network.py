@@ -34,12 +34,13 @@ class Network:
     Raises:
         DescriptionError: if a part is malformed or two layers would have one path.
 
-    >>> from striate.spec import Conv, Flatten, Linear, ReLU, Sequential
-    >>> net = Network("tiny", (1, 8, 8), Sequential(Conv(4, 3), ReLU(), Flatten(), Linear(10)))
-    >>> [path for path, layer in net.walk()]
-    ['conv1', 'relu1', 'flatten1', 'linear1']
-    >>> net == Network.from_yaml(net.to_yaml())
-    True
+    Examples:
+        >>> from striate.spec import Conv, Flatten, Linear, ReLU, Sequential
+        >>> net = Network("tiny", (1, 8, 8), Sequential(Conv(4, 3), ReLU(), Flatten(), Linear(10)))
+        >>> [path for path, layer in net.walk()]
+        ['conv1', 'relu1', 'flatten1', 'linear1']
+        >>> net == Network.from_yaml(net.to_yaml())
+        True
     """
 
     name: str

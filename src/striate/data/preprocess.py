@@ -42,8 +42,8 @@ class Preprocess:
 
     def normalize(self, images: Tensor) -> Tensor:
         """Map uint8 ``(N, C, H, W)`` to float32 on the same device: ``(x / 255 - mean) / std``."""
-        scale = torch.tensor([1 / (255 * s) for s in self.std], device=images.device)
-        shift = torch.tensor([-m / s for m, s in zip(self.mean, self.std, strict=True)], device=images.device)
+        scale = images.new_tensor([1 / (255 * s) for s in self.std], dtype=torch.float32)
+        shift = scale.new_tensor([-m / s for m, s in zip(self.mean, self.std, strict=True)])
         return torch.addcmul(shift[:, None, None], images, scale[:, None, None])
 
 

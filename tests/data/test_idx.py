@@ -1,0 +1,134 @@
+"""IDX files, written by hand here after LeCun's page: read in every guise, refused with the reason."""
+
+import gzip
+import struct
+
+import numpy as np
+import pytest
+from toys import message_of
+
+from striate.data import idx, open_source, read_idx
+from striate.errors import DataError
+
+
+def encode(values):
+    shape = np.shape(values)
+    header = bytes([0, 0, 8, len(shape)]) + b"".join(struct.pack(">I", n) for n in shape)
+    return header + bytes(np.asarray(values, np.uint8).ravel().tolist())
+
+
+def write(folder, name, data, packed=False):
+    folder.mkdir(exist_ok=True)
+    path = folder / (name + ".gz" if packed else name)
+    path.write_bytes(gzip.compress(data) if packed else data)
+    return path
+
+
+def make_set(folder, train=40, test=10, sep="-", packed=False, classes=4, size=(3, 5)):
+    rng = np.random.default_rng(7)
+    made = {}
+    for prefix, count in (("train", train), ("t10k", test)):
+        images = rng.integers(0, 256, (count, *size))
+        labels = np.arange(count) % classes
+        write(folder, f"{prefix}-images{sep}idx3-ubyte", encode(images), packed)
+        write(folder, f"{prefix}-labels{sep}idx1-ubyte", encode(labels), packed)
+        made[prefix] = images, labels
+    return made
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("sep", ["-", "."])
+def test_both_names_gzipped_or_not(tmp_path, sep, packed):
+    made = make_set(tmp_path / "set", sep=sep, packed=packed)
+    source = open_source(f"idx:{tmp_path / 'set'}")
+    assert source.name == f"idx:{tmp_path / 'set'}"
+    assert source.class_names == ("0", "1", "2", "3")
+    assert source.shape == (1, 3, 5)
+    assert np.array_equal(source.array("test")[:, 0], made["t10k"][0])
+    assert np.array_equal(source.targets["test"], made["t10k"][1])
+    # A tenth of each class is for validation; together they are the training file.
+    assert {s: len(source.targets[s]) for s in ("train", "val")} == {"train": 36, "val": 4}
+    assert np.bincount(source.targets["val"]).tolist() == [1, 1, 1, 1]
+    both = np.concatenate([source.array("train"), source.array("val")])[:, 0]
+    labels = np.concatenate([source.targets["train"], source.targets["val"]])
+    ours = sorted((label, *image.ravel()) for image, label in zip(both, labels, strict=True))
+    theirs = sorted((label, *image.ravel()) for image, label in zip(*made["train"], strict=True))
+    assert ours == theirs
+
+
+def test_one_file(tmp_path):
+    values = np.arange(24).reshape(2, 3, 4)
+    path = write(tmp_path, "a", encode(values))
+    assert read_idx(path, axes=3).tolist() == values.tolist()
+
+
+def cut_gzip():
+    return gzip.compress(encode(np.arange(200)), mtime=0)[:-20]
+
+
+def broken_gzip():
+    data = bytearray(gzip.compress(encode(np.random.default_rng(0).integers(0, 256, 400)), mtime=0))
+    data[len(data) // 2] ^= 255
+    return bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "reason"),
+    [
+        ("a", b"", "begins with nothing, not 00 00 08 01; not an IDX file of bytes with 1 axes."),
+        ("a", b"\x89PNG and more", "begins with 89 50 4e 47, not 00 00 08 01"),
+        ("a", encode(np.zeros((2, 2))), "begins with 00 00 08 02, not 00 00 08 01"),
+        ("a", b"\0\0\x0d\1" + b"\0" * 20, "begins with 00 00 0d 01, not 00 00 08 01"),
+        ("a", encode([1, 2, 3])[:6], "ends within its header."),
+        ("a", encode([1, 2, 3])[:-1], "its header says 3 values and it holds only 2; it is damaged or cut"),
+        ("a", encode([1, 2, 3]) + b"x", "its header says 3 values and it holds more; it is damaged or cut"),
+        ("a", b"\0\0\x08\1\xff\xff\xff\xff", "its header says 4,294,967,295 values and it holds only 0;"),
+        ("a.gz", cut_gzip(), "the gzip stream is damaged or cut short"),
+        ("a.gz", broken_gzip(), "the gzip stream is damaged or cut short"),
+        ("a.gz", encode([1, 2, 3]), "the gzip stream is damaged or cut short (Not a gzipped file"),
+        ("a.gz", gzip.compress(encode([1, 2, 3])) + b"junk", "the gzip stream is damaged or cut short"),
+    ],
+)
+def test_a_bad_file_is_refused(tmp_path, name, data, reason):
+    path = tmp_path / name
+    path.write_bytes(data)
+    assert message_of(DataError, read_idx, path, axes=1).startswith(f"{path}: {reason}")
+
+
+def test_a_header_that_claims_terabytes_is_refused_before_reading(tmp_path):
+    path = write(tmp_path, "a", b"\0\0\x08\3" + struct.pack(">3I", 2**20, 2**12, 2**12))
+    text = message_of(DataError, read_idx, path, axes=3)
+    assert text == f"{path}: its header says 17,592,186,044,416 values; at most 8,589,934,592 are read."
+
+
+def test_a_missing_folder():
+    assert message_of(DataError, open_source, "idx:nowhere") == "idx:nowhere: no such folder."
+
+
+def test_a_missing_file(tmp_path):
+    make_set(tmp_path)
+    (tmp_path / "t10k-labels-idx1-ubyte").unlink()
+    expected = f"{tmp_path}: has no t10k-labels-idx1-ubyte, with or without .gz."
+    assert message_of(DataError, idx, tmp_path) == expected
+
+
+def test_labels_of_another_set(tmp_path):
+    make_set(tmp_path)
+    path = write(tmp_path, "train-labels-idx1-ubyte", encode(np.zeros(39)))
+    expected = f"{path}: 39 labels for 40 images; the two files do not belong together."
+    assert message_of(DataError, idx, tmp_path) == expected
+
+
+@pytest.mark.parametrize("shape", [(0, 3, 5), (10, 0, 5)])
+def test_no_pixels(tmp_path, shape):
+    make_set(tmp_path)
+    write(tmp_path, "t10k-images-idx3-ubyte", encode(np.zeros(shape)))
+    path = write(tmp_path, "t10k-labels-idx1-ubyte", encode(np.zeros(shape[0])))
+    assert message_of(DataError, idx, tmp_path) == f"{path}: holds no images."
+
+
+def test_sizes_that_differ(tmp_path):
+    make_set(tmp_path)
+    write(tmp_path, "t10k-images-idx3-ubyte", encode(np.zeros((10, 5, 3))))
+    expected = f"{tmp_path}: training and test images differ in size (3×5 and 5×3)."
+    assert message_of(DataError, idx, tmp_path) == expected

@@ -1,0 +1,100 @@
+"""`open_source` and `ArraySource`: what they take, and what they say to anything else."""
+
+import numpy as np
+import pytest
+from toys import message_of, toy_source, write_split_folder
+
+from striate.data import ArraySource, FolderSource, open_source
+from striate.errors import DataError
+
+KINDS = "neither a known set (digits), nor a folder, nor kind:location (idx:DIR, folder:DIR)."
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("digit", f"no data called 'digit': {KINDS} Did you mean 'digits'?"),
+        ("DIGITS", f"no data called 'DIGITS': {KINDS} Did you mean 'digits'?"),
+        ("nowhere/at/all", f"no data called 'nowhere/at/all': {KINDS}"),
+        ("id:mnist", "unknown kind of data 'id'. Did you mean 'idx'? Known: folder, idx."),
+        ("foldr:x", "unknown kind of data 'foldr'. Did you mean 'folder'? Known: folder, idx."),
+        ("digits:x", "unknown kind of data 'digits'. Known: folder, idx."),
+        ("idx:", "'idx:' names no folder; write idx:DIR."),
+        ("folder:", "'folder:' names no folder; write folder:DIR."),
+        ("folder:nowhere", "nowhere: no such folder."),
+        ("C:\\nowhere", f"no data called 'C:\\\\nowhere': {KINDS}"),
+        ("./a:b", f"no data called './a:b': {KINDS}"),
+    ],
+)
+def test_unknown_data(name, message):
+    assert message_of(DataError, open_source, name) == message
+
+
+def test_a_folder_has_three_names(tmp_path):
+    root = write_split_folder(tmp_path / "set")
+    prints = {open_source(n).fingerprint for n in (root, str(root), f"folder:{root}")}
+    assert prints == {FolderSource(root).fingerprint}
+
+
+def test_a_folder_called_digits_is_found_again_by_its_source_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_split_folder(tmp_path / "digits")
+    source = open_source("./digits")
+    assert source.class_names == ("cat", "dog")
+    assert source.name == "folder:digits"
+    assert open_source(source.name).fingerprint == source.fingerprint
+    assert open_source("digits").class_names == tuple("0123456789")
+
+
+def test_an_array_source_gives_back_its_images():
+    source = toy_source(train=6, channels=3)
+    stored = source.array("train")
+    assert source.shape == (3, 8, 8)
+    assert np.array_equal(np.asarray(source.image("train", 4)).transpose(2, 0, 1), stored[4])
+    grey = toy_source(train=6)
+    assert np.array_equal(np.asarray(grey.image("train", 4)), grey.array("train")[4, 0])
+
+
+def test_the_fingerprint_covers_pixels_labels_and_names():
+    def source(pixel=0, label=0, name="a"):
+        images = np.zeros((2, 1, 2, 2), np.uint8)
+        images[1, 0, 1, 0] = pixel
+        return ArraySource("x", {"train": images}, {"train": np.array([0, label])}, (name, "b"))
+
+    prints = [s.fingerprint for s in (source(), source(pixel=1), source(label=1), source(name="c"))]
+    assert len(set(prints)) == 4
+    assert source().fingerprint == prints[0]
+
+
+def array_source(images=None, targets=(0, 1)):
+    images = np.zeros((2, 1, 3, 3), np.uint8) if images is None else images
+    parts = {} if targets is None else {"train": np.array(targets)}
+    return ArraySource("mine", {"train": images}, parts, ("a", "b"))
+
+
+def test_targets_of_any_whole_type_become_int64():
+    assert array_source(targets=np.array([0, 1], np.uint8)).targets["train"].dtype == np.int64
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            {"images": np.zeros((2, 1, 3, 3))},
+            "images are float64 (2, 1, 3, 3); they must be uint8 (N, C, H, W).",
+        ),
+        (
+            {"images": np.zeros((2, 3, 3), np.uint8)},
+            "images are uint8 (2, 3, 3); they must be uint8 (N, C, H, W).",
+        ),
+        (
+            {"targets": (0, 1, 1)},
+            "2 images and targets of shape (3,); there must be one target per image.",
+        ),
+        ({"targets": None}, "2 images and no targets; there must be one target per image."),
+        ({"targets": (0, 2)}, "targets from 0 to 2 for 2 classes; they must be 0 to 1."),
+        ({"targets": (-1, 1)}, "targets from -1 to 1 for 2 classes; they must be 0 to 1."),
+    ],
+)
+def test_arrays_that_do_not_fit(change, message):
+    assert message_of(DataError, array_source, **change) == f"mine train: {message}"

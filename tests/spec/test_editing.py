@@ -133,10 +133,35 @@ def test_with_num_classes_keeps_paths_and_other_layers():
     assert widths == [[None] * (len(before) - 1) + [1000], [None] * (len(after) - 1) + [10]]
 
 
-def test_with_num_classes_needs_something_to_change():
+@pytest.mark.parametrize(
+    "layers",
+    [
+        (MaxPool(2), ReLU()),
+        (Conv(4, 1), Residual(Conv(4, 1))),
+        (Conv(4, 1), Concat(Conv(4, 1), Conv(4, 1)), GlobalAvgPool()),
+    ],
+)
+def test_with_num_classes_needs_one_layer_at_the_end_that_says_how_many(layers):
     with pytest.raises(DescriptionError) as caught:
-        net(MaxPool(2), ReLU()).with_num_classes(3)
-    assert str(caught.value) == "'n' has no Linear or Conv whose outputs could be changed."
+        net(*layers).with_num_classes(3)
+    assert str(caught.value) == (
+        "'n' does not end with a Linear or Conv whose outputs could be changed; add one, such as Linear(3)."
+    )
+
+
+def test_save_keeps_what_stood_there_if_it_cannot_write(tmp_path, monkeypatch):
+    path = tmp_path / "n.yaml"
+    net(ReLU()).save(path)
+
+    def full(self, *_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pathlib.Path.replace", full)
+    with pytest.raises(DescriptionError) as caught:
+        net(MaxPool(2)).save(path)
+    assert str(caught.value) == f"{path}: cannot be written: No space left on device."
+    assert Network.load(path) == net(ReLU())
+    assert [p.name for p in tmp_path.iterdir()] == ["n.yaml"]
 
 
 @pytest.mark.parametrize(

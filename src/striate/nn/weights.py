@@ -86,7 +86,7 @@ def write_tensors(
         WeightsError: if that fails; what stood there before is kept, and nothing half-written is left.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.parent / f".{path.name}.{os.getpid()}.tmp"
     try:
         plain = {name: t.detach().to("cpu", copy=False).contiguous() for name, t in tensors.items()}
         save_file(_unshared(plain), temporary, metadata)

@@ -7,7 +7,9 @@ YAML is read with the safe loader, its aliases are bounded, and recursive ones r
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -159,6 +161,22 @@ def read(path: Path) -> Any:
     if len(raw) > MAX_BYTES:
         raise DescriptionError(f"larger than {MAX_BYTES // 2**20} MiB; no description is.")
     return parse_json(text) if is_json(path) else parse_yaml(text)
+
+
+def write(path: Path, text: str) -> None:
+    """Write ``text`` whole under a temporary name, then rename it to ``path``.
+
+    Raises:
+        DescriptionError: if that fails; what stood there before is kept.
+    """
+    temporary = path.parent / f".{path.name}.{os.getpid()}.tmp"
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise DescriptionError(f"{path}: cannot be written: {error.strerror or error}.") from None
 
 
 def parse_json(text: str) -> Any:

@@ -93,13 +93,16 @@ class Network:
         """Return the network with as many outputs: its last `Linear` or `Conv`, and that of each `AuxHead`.
 
         Raises:
-            DescriptionError: if there is none to change.
+            DescriptionError: if it does not end with one, or ends with a `Residual` or a `Concat`.
         """
         network = self
         for chain in (self.placed, *_aux_chains(self.placed)):
             last = _last_with_outputs(chain)
             if last is None:
-                raise DescriptionError(f"{self.name!r} has no Linear or Conv whose outputs could be changed.")
+                raise DescriptionError(
+                    f"{self.name!r} does not end with a Linear or Conv whose outputs could be changed; "
+                    f"add one, such as Linear({num_classes})."
+                )
             path, node, field = last
             changed: dict[str, Any] = {field: num_classes}
             network = network.replace(path, dataclasses.replace(node, **changed))
@@ -160,10 +163,13 @@ class Network:
             raise DescriptionError(f"{path}: {error}") from None
 
     def save(self, path: str | Path) -> None:
-        """Write a ``.yaml``, ``.yml`` or ``.json`` file."""
+        """Write a ``.yaml``, ``.yml`` or ``.json`` file.
+
+        Raises:
+            DescriptionError: if it cannot be written; what stood there before is kept.
+        """
         path = Path(path)
-        text = self.to_json() if files.is_json(path) else self.to_yaml()
-        path.write_text(text, encoding="utf-8")
+        files.write(path, self.to_json() if files.is_json(path) else self.to_yaml())
 
     def _repr_html_(self) -> str:
         from html import escape
@@ -207,12 +213,13 @@ def _last_with_outputs(chain: tuple[Placed, ...]) -> tuple[str, Node, str] | Non
     for part in reversed(chain):
         if isinstance(part.node, AuxHead):
             continue
+        if isinstance(part.node, Residual | Concat):  # more than one layer says how many
+            return None
         for field in ("out_features", "out_channels"):
             if hasattr(part.node, field):
                 return part.path, part.node, field
-        for inner in reversed(part.chains):
-            if found := _last_with_outputs(inner):
-                return found
+        if part.chains and (found := _last_with_outputs(part.chains[0])):
+            return found
     return None
 
 

@@ -49,7 +49,7 @@ def _option(default: Any, help: str) -> Any:
 
 
 @_explained
-@pydantic_dataclass(frozen=True, kw_only=True, config=ConfigDict(strict=True))
+@pydantic_dataclass(frozen=True, kw_only=True, config=ConfigDict(strict=True, extra="forbid"))
 class TrainConfig:
     """Every choice of a training run but the network and the data.
 

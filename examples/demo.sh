@@ -15,7 +15,8 @@ run="runs/demo-$number"
 
 show striate inspect lenet5
 show striate inspect lenet5 --work c1
-show striate train lenet5 --data digits --epochs 30 --batch-size 32 --lr 0.004 --label-smoothing 0.1 --out "$run"
+show striate train lenet5 --data digits --epochs 30 --batch-size 32 \
+    --optimizer sgd --lr 0.1 --weight-decay 0.001 --label-smoothing 0.1 --out "$run"
 show striate eval "$run" --split test
 images=$(python "$here/held_out_digits.py" "$run/held-out")
 # shellcheck disable=SC2086

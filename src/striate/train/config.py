@@ -37,7 +37,7 @@ def _explained(cls: type[_T]) -> type[_T]:
         except ValidationError as error:
             names = [f.name for f in dataclasses.fields(cls)]  # type: ignore[arg-type]
             raise ConfigError(
-                validation_message("training options", names, error.errors(include_url=False))
+                validation_message("training", names, error.errors(include_url=False))
             ) from None
 
     cls.__init__ = __init__  # type: ignore[method-assign,assignment]

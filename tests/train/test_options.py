@@ -1,0 +1,76 @@
+"""`TrainConfig`: every option refuses what it cannot use, naming it, the value and what is allowed."""
+
+import dataclasses
+import math
+
+import pytest
+from toys import message_of
+
+from striate.errors import ConfigError
+from striate.train import TrainConfig
+
+NAMES = [field.name for field in dataclasses.fields(TrainConfig)]
+
+BAD = [
+    ("epochs", 0, "greater than 0"),
+    ("epochs", -1.5, "greater than 0"),
+    ("epochs", math.nan, "a finite number"),
+    ("epochs", math.inf, "a finite number"),
+    ("epochs", "3", "a valid number"),
+    ("batch_size", 0, "greater than or equal to 1"),
+    ("batch_size", 2.0, "a valid integer"),
+    ("batch_size", True, "a valid integer"),
+    ("optimizer", "adam", "'adamw' or 'sgd'"),
+    ("lr", 0.0, "greater than 0"),
+    ("lr", -1, "greater than 0"),
+    ("lr", math.inf, "a finite number"),
+    ("momentum", 1.0, "less than 1"),
+    ("momentum", -0.1, "greater than or equal to 0"),
+    ("weight_decay", -1.0, "greater than or equal to 0"),
+    ("weight_decay", math.nan, "a finite number"),
+    ("schedule", "cos", "'cosine' or 'constant'"),
+    ("warmup", 1.0, "less than 1"),
+    ("warmup", -0.5, "greater than or equal to 0"),
+    ("label_smoothing", 1.5, "less than 1"),
+    ("patience", 0, "greater than or equal to 1"),
+    ("patience", 2.5, "a valid integer"),
+    ("seed", -1, "greater than or equal to 0"),
+    ("seed", 2**63, f"less than {2**63}"),
+    ("seed", 1.5, "a valid integer"),
+    ("device", 3, "a valid string"),
+    ("skip_bad_images", 1, "a valid boolean"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "allowed"), BAD)
+def test_a_bad_option_is_explained(name, value, allowed):
+    text = message_of(ConfigError, TrainConfig, **{name: value})
+    assert text == f"training: {name}={value!r} must be {allowed}."
+
+
+def test_every_option_is_tried():
+    assert {name for name, *_ in BAD} == set(NAMES)
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [("epoch", " Did you mean 'epochs'?"), ("batchsize", " Did you mean 'batch_size'?"), ("zzz", "")],
+)
+def test_an_unknown_option_suggests_the_nearest(name, hint):
+    text = message_of(ConfigError, TrainConfig, **{name: 3})
+    assert text == f"training has no option {name!r}.{hint} It takes: {', '.join(NAMES)}."
+
+
+def test_whole_numbers_serve_as_floats_and_the_value_is_frozen():
+    config = TrainConfig(epochs=3, lr=1, weight_decay=0)
+    assert (config.epochs, config.lr, config.weight_decay) == (3.0, 1.0, 0.0)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        config.epochs = 4.0
+    assert dataclasses.replace(config, seed=5) == TrainConfig(epochs=3, lr=1, weight_decay=0, seed=5)
+
+
+def test_every_option_says_what_it_is():
+    for field in dataclasses.fields(TrainConfig):
+        help = field.metadata["help"]
+        assert help.endswith(".")
+        assert 10 < len(help) < 80

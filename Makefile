@@ -26,6 +26,7 @@ check: $(VENV)/.check  ## format, lint, types, import floors, dead code
 bench: $(VENV)/.bench  ## measure against peers; the summary is benchmarks/RESULTS.md
 	$(BIN)/python benchmarks/inspect.py
 
+docs: export NO_MKDOCS_2_WARNING = 1
 docs: $(VENV)/.docs  ## make the pictures and the site (site/index.html)
 	$(BIN)/python docs/make_pictures.py
 	$(BIN)/mkdocs build --strict --quiet

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Generator
+from contextlib import ExitStack, closing
 from functools import singledispatchmethod
 from pathlib import Path
 from typing import TextIO
@@ -49,8 +50,10 @@ class _Log:
     def __init__(self, folder: Path) -> None:
         self._path = folder / "events.jsonl"
         try:
-            self._lines: TextIO = self._path.open("a", encoding="utf-8")
-            self._board = EventFileWriter(str(folder / "tensorboard"))
+            with ExitStack() as opened:
+                self._lines: TextIO = opened.enter_context(self._path.open("a", encoding="utf-8"))
+                self._board = EventFileWriter(str(folder / "tensorboard"))
+                opened.pop_all()  # both are open, and stay so
         except OSError as error:
             raise self._failed(error) from None
 
@@ -65,8 +68,11 @@ class _Log:
 
     def close(self) -> None:
         """Flush and close."""
-        self._lines.close()
-        self._board.close()
+        try:
+            with closing(self._board):
+                self._lines.close()
+        except OSError as error:
+            raise self._failed(error) from None
 
     @singledispatchmethod
     def _curves(self, event: Event) -> None:

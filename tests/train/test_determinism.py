@@ -2,10 +2,10 @@
 
 import pytest
 import torch
-from toys import trained
+from toys import quick, toy_source, trained
 
 from striate.spec import BatchNorm, Conv, Dropout, Flatten, Linear, MaxPool, Network, ReLU, Sequential
-from striate.train import StepDone
+from striate.train import StepDone, train
 
 NETWORK = Network(
     "dropping",
@@ -34,3 +34,23 @@ def test_another_seed_gives_another_run(tmp_path):
     assert len(losses) == len(others) == 6
     assert all(a != b for a, b in zip(losses, others, strict=True))
     assert weights != other_weights
+
+
+@pytest.mark.parametrize("end", ["drained", "closed", "failed"])
+def test_small_steps_take_one_thread_and_the_setting_is_restored(tmp_path, end):
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        events = train(NETWORK, toy_source(), quick(), tmp_path / "run")
+        next(events)
+        assert torch.get_num_threads() == 1
+        if end == "drained":
+            list(events)
+        elif end == "closed":
+            events.close()
+        else:
+            with pytest.raises(LookupError):
+                events.throw(LookupError())
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,82 @@
+"""Exit statuses: 0 done, 1 a failure told in one message, 2 bad usage; tracebacks only when asked for."""
+
+import pytest
+
+import striate as st
+from striate.cli import inspect_command
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["-h"], ["--version"], ["inspect", "--help"], ["zoo", "-h"]]
+)
+def test_done(striate, arguments):
+    done = striate(*arguments)
+    assert (done.status, done.err) == (0, "")
+    assert done.out.startswith(("Usage: striate", f"striate {st.__version__}\n"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["inspekt"], "No such command 'inspekt'. Did you mean 'inspect'?"),
+        (["trian", "lenet5"], "No such command 'trian'. Did you mean 'train'?"),
+        (["xyz"], "No such command 'xyz'."),
+        (["--bogus"], "No such option: --bogus"),
+        (["inspect"], "Missing argument 'NETWORK'."),
+        (["inspect", "lenet5", "--bach-size", "3"], "No such option: --bach-size"),
+        (["inspect", "lenet5", "--batch-size", "many"], "Invalid value for '--batch-size'"),
+        (["inspect", "lenet5", "more"], "Got unexpected extra argument"),
+        (["train", "lenet5"], "Missing option '--data'."),
+        (["train", "lenet5", "--data", "digits", "--epochs", "x"], "Invalid value for '--epochs'"),
+        (["predict", "run"], "Missing argument 'IMAGE"),
+        (["zoo", "lenet5"], "Got unexpected extra argument"),
+    ],
+)
+def test_bad_usage(striate, arguments, reason):
+    done = striate(*arguments)
+    assert (done.status, done.out) == (2, "")
+    assert reason in done.err
+    assert "Traceback" not in done.err
+
+
+def test_no_command_is_bad_usage(striate):
+    done = striate()
+    assert done.status == 2
+    assert "Usage: striate" in done.out + done.err
+    assert "inspect" in done.out + done.err
+
+
+@pytest.mark.parametrize("place", [0, 1, 3])
+def test_a_traceback_only_when_asked_for(striate, failure, place):
+    words = ["inspect", "lenet5", "--work", "nowhere"]
+    message = failure(*words)
+    words.insert(place, "--debug")
+    done = striate(*words)
+    assert done.status == 1
+    assert done.err.startswith("Traceback (most recent call last):")
+    assert done.err.endswith(f"\nstriate: {message}\n")
+
+
+def test_what_we_did_not_foresee_is_told_in_one_message_too(striate, failure, monkeypatch):
+    def broken(*_):
+        raise ZeroDivisionError("by nought")
+
+    monkeypatch.setattr(inspect_command, "analyze", broken)
+    assert failure("inspect", "lenet5") == (
+        "unexpected ZeroDivisionError: by nought. This is a bug in striate; "
+        "run again with --debug to see where."
+    )
+    assert "in broken" in striate("inspect", "lenet5", "--debug").err
+
+
+def test_errors_of_the_system_are_no_bugs(failure):
+    name = "x" * 300
+    assert failure("train", "lenet5", "--data", name) == f"{name}: File name too long."
+
+
+def test_refused_access_is_no_bug(failure, monkeypatch):
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied", "/secret/net.yaml")
+
+    monkeypatch.setattr(inspect_command, "find_network", refuse)
+    assert failure("inspect", "lenet5") == "/secret/net.yaml: Permission denied."

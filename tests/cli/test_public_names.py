@@ -1,0 +1,81 @@
+"""``import striate``: every public name is there, and ``analyze`` and ``train`` stay the functions."""
+
+import json
+import subprocess
+import sys
+from types import ModuleType
+
+import pytest
+
+import striate as st
+
+PROMISED = """
+    Network Sequential Residual Concat Repeat AuxHead Conv Linear MaxPool AvgPool GlobalAvgPool BatchNorm
+    LocalResponseNorm Dropout Flatten Identity ReLU LeakyReLU ELU GELU SiLU Sigmoid Softplus Tanh Softmax
+    analyze Analysis build load_weights save_weights train fit Run TrainConfig Evaluation Prediction zoo
+    StriateError ConfigError DataError DescriptionError RunError ShapeError TrainingError WeightsError __version__
+""".split()
+
+
+def test_the_list_is_complete():
+    assert sorted(st.__all__) == sorted(PROMISED)
+    assert len(set(st.__all__)) == len(st.__all__)
+    assert dir(st) == sorted(st.__all__)
+
+
+@pytest.mark.parametrize("name", PROMISED)
+def test_a_name_is_what_it_says(name):
+    value = getattr(st, name)
+    if name not in ("__version__", "zoo"):
+        assert value.__name__ == name
+        assert not isinstance(value, ModuleType)
+        assert value.__doc__
+
+
+def test_star_import_gives_them_all():
+    names = {}
+    exec("from striate import *", names)
+    assert set(PROMISED) <= set(names)
+
+
+def test_an_unknown_name():
+    with pytest.raises(AttributeError, match="module 'striate' has no attribute 'trian'"):
+        st.trian  # noqa: B018
+
+
+STATEMENTS = [
+    "import striate as st",
+    "import striate.analyze; import striate as st",
+    "import striate.train; import striate as st",
+    "from striate.analyze import analyze; import striate as st",
+    "from striate.train import TrainConfig; import striate as st",
+    "import striate as st; st.analyze; import striate.analyze",
+    "import striate as st; import striate.train, striate.analyze; st.TrainConfig()",
+    "from striate.train.loop import train; import striate as st",
+]
+
+
+@pytest.mark.parametrize("statement", STATEMENTS)
+def test_functions_stay_functions(statement):
+    program = (
+        f"{statement}\n"
+        "import json, importlib, sys\n"
+        "kinds = [type(st.analyze).__name__, type(st.train).__name__]\n"
+        "from striate import train, analyze\n"
+        "kinds += [type(analyze).__name__, type(train).__name__]\n"
+        "from striate.train import RunFolder\n"
+        "from striate.analyze import work_text\n"
+        "kinds += [type(sys.modules[m]).__name__ for m in ('striate.train', 'striate.analyze')]\n"
+        "print(json.dumps(kinds))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+    assert json.loads(done.stdout) == ["function"] * 4 + ["module"] * 2
+
+
+def test_rooms_can_be_reached():
+    program = (
+        "import striate as st; print(st.data.__name__, st.errors.__name__, st.nn.__name__, st.ship.__name__)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["striate.data", "striate.errors", "striate.nn", "striate.ship"]

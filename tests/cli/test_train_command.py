@@ -1,0 +1,145 @@
+"""``striate train``: a run folder; every option of the configuration is a flag."""
+
+import dataclasses
+import inspect
+import json
+
+import pytest
+import yaml
+from toys import files_below, tiny, write_split_folder
+
+from striate import Run
+from striate.cli.train_command import command
+from striate.train import TrainConfig
+from striate.zoo import lenet5
+
+FIELDS = dataclasses.fields(TrainConfig)
+
+
+@pytest.fixture
+def data(tmp_path):
+    return write_split_folder(tmp_path / "set", each=8)
+
+
+@pytest.fixture
+def net(tmp_path):
+    tiny(2).save(tmp_path / "net.yaml")
+    return tmp_path / "net.yaml"
+
+
+def test_every_option_is_a_flag_with_the_same_default(striate):
+    parameters = inspect.signature(command).parameters
+    help = striate("train", "--help").out
+    for field in FIELDS:
+        assert parameters[field.name].default == field.default
+        assert f"--{field.name.replace('_', '-')} " in help
+        assert field.metadata["help"].split()[0] in help
+    assert set(parameters) == {f.name for f in FIELDS} | {"network", "data", "out", "as_json"}
+
+
+def test_the_flags_arrive(striate, data, net, tmp_path):
+    wanted = {
+        "epochs": 0.5,
+        "batch_size": 4,
+        "optimizer": "sgd",
+        "lr": 0.03,
+        "momentum": 0.8,
+        "weight_decay": 0.002,
+        "schedule": "constant",
+        "warmup": 0.25,
+        "label_smoothing": 0.1,
+        "patience": 7,
+        "seed": 123,
+        "device": "cpu",
+    }
+    assert {*wanted, "skip_bad_images"} == {f.name for f in FIELDS}
+    flags = [word for name, value in wanted.items() for word in (f"--{name.replace('_', '-')}", value)]
+    done = striate("train", net, "--data", data, "--out", tmp_path / "run", *flags, "--skip-bad-images")
+    assert (done.status, done.err) == (0, "")
+    written = yaml.safe_load((tmp_path / "run" / "run.yaml").read_text())["training"]
+    assert written == wanted | {"skip_bad_images": True}
+
+
+def test_what_it_prints(striate, data, net, tmp_path):
+    (data / "train" / "cat" / "bad.png").write_text("x")
+    out = tmp_path / "run"
+    arguments = ["--epochs", 2, "--batch-size", 8, "--device", "cpu", "--skip-bad-images"]
+    done = striate("train", net, "--data", f"folder:{data}", "--out", out, *arguments)
+    assert (done.status, done.err) == (0, "")
+    lines = done.out.splitlines()
+    assert lines[0] == "tiny: 114 parameters, 16 train, 16 val images, on cpu"
+    assert lines[1].startswith("note: left out 1 images that cannot be read: ")
+    assert [line.split(":")[0] for line in lines[2:4]] == ["epoch 1", "epoch 2"]
+    assert lines[2].endswith("  best")
+    assert lines[4].startswith("done after 4 steps, ")
+    assert lines[5] == f"run folder: {out}"
+    assert len(lines) == 6
+
+
+def test_json_is_the_log(striate, data, net, tmp_path):
+    out = tmp_path / "run"
+    done = striate("train", net, "--data", data, "--out", out, "--epochs", 1, "--device", "cpu", "--json")
+    rows = [json.loads(line) for line in done.out.splitlines()]
+    logged = [json.loads(line) for line in (out / "events.jsonl").read_text().splitlines()]
+    for row in logged:
+        del row["time"]
+    assert rows == logged
+    assert [rows[0]["event"], rows[-1]["event"]] == ["Started", "Finished"]
+
+
+def test_a_zoo_network_gets_the_classes_of_the_data(striate, data, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = striate("train", "lenet5", "--data", "set", "--epochs", 0.2, "--device", "cpu")
+    assert done.status == 0
+    assert done.out.splitlines()[-1] == "run folder: runs/lenet5-1"
+    run = Run("runs/lenet5-1")
+    assert run.class_names == ("cat", "dog")
+    assert run.network == lenet5(num_classes=2)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"--lr": "nan"}, "training: lr=nan must be a finite number."),
+        ({"--optimizer": "adam"}, "training: optimizer='adam' must be 'adamw' or 'sgd'."),
+        ({"--patience": 0}, "training: patience=0 must be greater than or equal to 1."),
+        ({"--data": "digit"}, "no data called 'digit': neither a known set (digits), nor a folder, nor "
+            "kind:location (idx:DIR, folder:DIR). Did you mean 'digits'?"),
+        ({"--data": "idx:nowhere"}, "idx:nowhere: no such folder."),
+        ({"--data": "digits"}, "'tiny' gives an output of shape (2,), and the data has 10 classes; "
+            "use network.with_num_classes(10)."),
+        ({"--device": "gpu"}, "device='gpu': must be auto or a device of this machine. Here there is cpu"),
+    ],
+)  # fmt: skip
+def test_failures_leave_no_run(failure, data, net, tmp_path, change, message):
+    before = files_below(tmp_path)
+    options = {"--data": data, "--out": tmp_path / "run", "--device": "cpu"} | change
+    words = [word for pair in options.items() for word in pair]
+    assert failure("train", net, *words).startswith(message)
+    assert files_below(tmp_path) == before
+
+
+def test_out_that_exists(failure, data, net, tmp_path):
+    (tmp_path / "run").mkdir()
+    text = failure("train", net, "--data", "nowhere", "--out", tmp_path / "run")
+    assert text == f"{tmp_path / 'run'}: already exists; choose another --out (out=…), or remove it."
+
+
+def test_bad_images_stop_it(failure, data, net, tmp_path):
+    bad = data / "val" / "dog" / "bad.png"
+    bad.write_text("x")
+    text = failure("train", net, "--data", data, "--out", tmp_path / "run")
+    assert text == (
+        f"folder:{data}: 1 of 17 images in 'val' cannot be read: {bad}: not an image. "
+        "Repair or remove them, or go on without them with --skip-bad-images (skip_bad_images=True)."
+    )
+
+
+def test_divergence_is_one_message(striate, data, net, tmp_path):
+    done = striate(
+        "train", net, "--data", data, "--out", tmp_path / "run", "--lr", "1e20", "--optimizer", "sgd"
+    )
+    assert done.status == 1
+    assert "is not a finite number: first in the " in done.err
+    assert done.err.count("\n") == 1
+    assert "Traceback" not in done.err

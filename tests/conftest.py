@@ -2,8 +2,12 @@
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from toys import trained
+
+from striate.cli import main
 
 
 @pytest.fixture(scope="session")
@@ -20,8 +24,35 @@ def data_folder():
 @pytest.fixture(scope="session")
 def toy_run(tmp_path_factory):
     """A finished run on the toy source; to be read, never written."""
-    from toys import trained
-
     path = tmp_path_factory.mktemp("runs") / "toy"
     trained(path, epochs=6.0, lr=0.01)
     return path
+
+
+@pytest.fixture
+def striate(capsys, monkeypatch):
+    """Return a function that runs ``striate`` and returns its status, stdout and stderr."""
+    monkeypatch.setenv("COLUMNS", "80")
+
+    def call(*arguments):
+        with pytest.raises(SystemExit) as ended:
+            main([str(argument) for argument in arguments])
+        out, err = capsys.readouterr()
+        return SimpleNamespace(status=ended.value.code or 0, out=out, err=err)
+
+    return call
+
+
+@pytest.fixture
+def failure(striate):
+    """Return a function that runs ``striate``, wants status 1 and nothing printed, and returns the message."""
+
+    def call(*arguments):
+        done = striate(*arguments)
+        assert (done.status, done.out) == (1, ""), done.err
+        assert "Traceback" not in done.err
+        assert done.err.startswith("striate: ")
+        assert done.err.endswith("\n")
+        return done.err.removeprefix("striate: ").rstrip("\n")
+
+    return call

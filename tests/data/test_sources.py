@@ -41,7 +41,7 @@ def test_a_folder_called_digits_is_found_again_by_its_source_name(tmp_path, monk
     write_split_folder(tmp_path / "digits")
     source = open_source("./digits")
     assert source.class_names == ("cat", "dog")
-    assert source.name == "folder:digits"
+    assert source.name == f"folder:{tmp_path / 'digits'}"
     assert open_source(source.name).fingerprint == source.fingerprint
     assert open_source("digits").class_names == tuple("0123456789")
 

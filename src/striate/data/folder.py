@@ -38,7 +38,7 @@ class FolderSource(Source):
     """
 
     def __init__(self, root: Path) -> None:
-        self.name = f"folder:{root}"
+        self.name = f"folder:{root.resolve()}"  # a run may be measured from another folder
         if not root.exists():
             raise DataError(f"{root}: no such folder.")
         if not root.is_dir():

@@ -55,7 +55,7 @@ def idx(folder: Path) -> ArraySource:
     for split, indices in parts.items():
         images[split], targets[split] = whole[indices], labels[indices]
     classes = 1 + max(int(t.max()) for t in targets.values() if len(t))
-    return ArraySource(f"idx:{folder}", images, targets, tuple(map(str, range(classes))))
+    return ArraySource(f"idx:{folder.resolve()}", images, targets, tuple(map(str, range(classes))))
 
 
 def read_idx(path: Path, axes: int) -> ByteArray:

@@ -36,11 +36,17 @@ def evaluate_run(
         skip_bad_images: Leave out images that cannot be read.
 
     Raises:
-        DataError: if the source or the split is missing, or has classes that the run does not know.
+        DataError: if the source or the split is missing, has classes that the run does not know, or is not
+            what the run was trained on any more and ``data`` does not name it.
         RunError: if the run has no weights.
     """
     record = folder.record
     source = data if isinstance(data, Source) else open_source(record.data if data is None else data)
+    if data is None and source.fingerprint != record.fingerprint:
+        raise DataError(
+            f"{source.name} has changed since the run was trained on it; to measure the run on what is there "
+            f"now, say so: --data {source.name} (data={source.name!r})."
+        )
     index = {name: i for i, name in enumerate(record.class_names)}
     strange = [name for name in source.class_names if name not in index]
     if strange:

@@ -64,7 +64,7 @@ def covers(spans, measured):
     return all(first <= a <= b <= last for (first, last), (a, b) in pairs)
 
 
-def compare(network, border):
+def check_measured(network, border):
     """Compare every unit on the diagonal, and say how many do not touch the padding.
 
     Those inside the input must see exactly what is claimed. At the border it is ``"exact"`` if the claim,
@@ -122,12 +122,12 @@ SPARSE = [
 
 @pytest.mark.parametrize("network", DENSE)
 def test_every_unit_sees_what_is_claimed_clipped_to_the_input(network):
-    assert compare(network, border="exact") > 0
+    assert check_measured(network, border="exact") > 0
 
 
 @pytest.mark.parametrize("network", SPARSE)
 def test_with_strides_and_holes_inner_units_see_what_is_claimed(network):
-    assert compare(network, border="less") > 0
+    assert check_measured(network, border="less") > 0
 
 
 def test_a_unit_after_a_whole_map_sees_all_of_it():
@@ -201,7 +201,7 @@ def test_random_chains_see_what_is_claimed(size, layers):
         analyze(network)
     except ShapeError:
         assume(False)
-    compare(network, border="less")
+    check_measured(network, border="less")
 
 
 @settings(max_examples=60, deadline=None)
@@ -213,4 +213,4 @@ def test_random_branches_see_what_is_claimed(data, size, strides):
         Sequential(*(Conv(1, k, s, "same", dilation=d) for s in strides for k, d in [data.draw(window)]))
         for _ in range(data.draw(st.integers(2, 3)))
     ]
-    compare(net((1, size), Concat(*branches)), border="less")
+    check_measured(net((1, size), Concat(*branches)), border="less")

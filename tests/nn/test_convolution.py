@@ -20,7 +20,7 @@ def per_axis(value, rank):
     return value if isinstance(value, tuple) else (value,) * rank
 
 
-def check(layer, shape, at_size=None):
+def check_against_loops(layer, shape, at_size=None):
     """Compare the module of ``layer``, built for ``shape``, with the loops, on inputs of ``at_size``."""
     module = build(Network("n", shape, layer), seed=1).double()
     size = at_size or shape[1:]
@@ -52,7 +52,7 @@ SIGNAL_PADDINGS = ["valid", "same", "full", "causal", 0, 2, (1,), ((0, 3),), ((3
 @pytest.mark.parametrize("kernel", [1, 2, 5])
 def test_one_axis(kernel, padding):
     for stride, dilation in itertools.product((1, 2, 3), (1, 2)):
-        check(Conv(2, kernel, stride, padding, dilation), (2, 11))
+        check_against_loops(Conv(2, kernel, stride, padding, dilation), (2, 11))
 
 
 IMAGE_PADDINGS = ["valid", "same", "full", 0, 1, (2, 0), (1, (0, 2)), ((2, 1), (0, 3))]
@@ -62,13 +62,13 @@ IMAGE_PADDINGS = ["valid", "same", "full", 0, 1, (2, 0), (1, (0, 2)), ((2, 1), (
 @pytest.mark.parametrize("kernel", [1, 3, (2, 3), (4, 1)], ids=str)
 def test_two_axes(kernel, padding):
     for stride, dilation in (1, 1), (2, 1), ((1, 3), 1), (1, 2), ((2, 1), (1, 2)):
-        check(Conv(2, kernel, stride, padding, dilation), (2, 7, 8))
+        check_against_loops(Conv(2, kernel, stride, padding, dilation), (2, 7, 8))
 
 
 @pytest.mark.parametrize("padding", ["same", "full", 1, ((1, 0), 0, (0, 1))], ids=str)
 @pytest.mark.parametrize("stride", [1, (2, 1, 2)], ids=str)
 def test_three_axes(stride, padding):
-    check(Conv(2, (2, 3, 2), stride, padding), (2, 4, 4, 3))
+    check_against_loops(Conv(2, (2, 3, 2), stride, padding), (2, 4, 4, 3))
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_three_axes(stride, padding):
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("padding", [1, "same"])
 def test_groups_do_not_see_each_other(channels, filters, groups, bias, padding):
-    check(Conv(filters, 2, 2, padding, groups=groups, bias=bias), (channels, 5, 6))
+    check_against_loops(Conv(filters, 2, 2, padding, groups=groups, bias=bias), (channels, 5, 6))
 
 
 @settings(max_examples=80, deadline=None)
@@ -96,7 +96,7 @@ def test_random_settings(size, kernel, stride, padding, dilation):
         analyze(Network("n", (1, size), layer))
     except ShapeError:
         assume(False)
-    check(layer, (1, size))
+    check_against_loops(layer, (1, size))
 
 
 @pytest.mark.parametrize("stride", [1, 2, 3, (1, 2)], ids=str)
@@ -104,14 +104,14 @@ def test_random_settings(size, kernel, stride, padding, dilation):
 @pytest.mark.parametrize("described", [(7, 8), (7, 7)], ids=str)  # of (7, 7) some ask for even padding
 @pytest.mark.parametrize("at_size", [(7, 8), (8, 7), (8, 8), (12, 5), (1, 1), (3, 20)], ids=str)
 def test_same_works_at_sizes_other_than_the_described_one(kernel, stride, described, at_size):
-    size = check(Conv(1, kernel, stride, "same"), (1, *described), at_size)
+    size = check_against_loops(Conv(1, kernel, stride, "same"), (1, *described), at_size)
     assert size == tuple(math.ceil(n / s) for n, s in zip(at_size, per_axis(stride, 2), strict=True))
 
 
 @pytest.mark.parametrize("padding", ["full", "causal", 1, ((2, 0),)], ids=str)
 @pytest.mark.parametrize("at_size", [(5,), (13,)])
 def test_other_paddings_do_so_too(padding, at_size):
-    check(Conv(2, 3, 2, padding, dilation=2), (1, 9), at_size)
+    check_against_loops(Conv(2, 3, 2, padding, dilation=2), (1, 9), at_size)
 
 
 def test_same_puts_the_odd_zero_at_the_end():

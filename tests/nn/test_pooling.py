@@ -24,7 +24,7 @@ def mean(values):
     return sum(values) / len(values)
 
 
-def check(layer, shape, at_size=None):
+def check_against_loops(layer, shape, at_size=None):
     """Compare the module of ``layer``, built for ``shape``, with the loops, on inputs of ``at_size``."""
     module = build(Network("n", shape, layer), seed=1)
     size = at_size or shape[1:]
@@ -58,7 +58,7 @@ def pools(kernel, stride, padding, ceil_mode):
 def test_one_axis(padding, ceil_mode):
     for kernel, stride, size in itertools.product((3, 4, 5), (None, 1, 2, 3), (7, 8, 10)):
         for layer in pools(kernel, stride, padding, ceil_mode):
-            check(layer, (1, size))
+            check_against_loops(layer, (1, size))
 
 
 @pytest.mark.parametrize("padding", ["valid", "same", 1, (0, 1), ((0, 1), 1), ((1, 0), (0, 1))], ids=str)
@@ -66,14 +66,14 @@ def test_one_axis(padding, ceil_mode):
 def test_two_axes(padding, ceil_mode):
     for kernel, stride in (2, None), (3, 2), ((2, 3), (3, 1)), ((3, 2), (1, 4)):
         for layer in pools(kernel, stride, padding, ceil_mode):
-            check(layer, (2, 7, 6))
+            check_against_loops(layer, (2, 7, 6))
 
 
 @pytest.mark.parametrize("padding", ["same", 1, ((0, 1), 0, (1, 0))], ids=str)
 @pytest.mark.parametrize("ceil_mode", [False, True])
 def test_three_axes(padding, ceil_mode):
     for layer in pools((2, 3, 2), (2, 2, 1), padding, ceil_mode):
-        check(layer, (1, 4, 5, 3))
+        check_against_loops(layer, (1, 4, 5, 3))
 
 
 @settings(max_examples=150, deadline=None)
@@ -91,7 +91,7 @@ def test_random_settings(size, kernel, stride, padding, ceil_mode, which):
         analyze(Network("n", (1, size), layer))
     except ShapeError:
         assume(False)
-    check(layer, (1, size))
+    check_against_loops(layer, (1, size))
 
 
 @pytest.mark.parametrize("stride", [1, 2, 3])
@@ -100,14 +100,16 @@ def test_random_settings(size, kernel, stride, padding, ceil_mode, which):
 @pytest.mark.parametrize("at_size", [(7, 8), (8, 7), (8, 8), (12, 5), (1, 1), (3, 20)], ids=str)
 def test_same_works_at_sizes_other_than_the_described_one(kernel, stride, described, at_size):
     for layer in pools(kernel, stride, "same", False):
-        assert check(layer, (1, *described), at_size) == tuple(math.ceil(n / stride) for n in at_size)
+        assert check_against_loops(layer, (1, *described), at_size) == tuple(
+            math.ceil(n / stride) for n in at_size
+        )
 
 
 @pytest.mark.parametrize("at_size", [(6,), (7,), (8,), (13,)])
 @pytest.mark.parametrize("padding", [1, ((0, 2),), ((2, 0),)], ids=str)
 def test_rounding_up_works_at_other_sizes_too(padding, at_size):
     for layer in pools(3, 2, padding, True):
-        check(layer, (1, 9), at_size)
+        check_against_loops(layer, (1, 9), at_size)
 
 
 @pytest.mark.parametrize("shape", [(3, 7), (3, 5, 4), (2, 3, 4, 5)])

@@ -42,7 +42,8 @@ def test_eval(striate, folder):
 def test_eval_failures(failure, folder, tmp_path):
     assert failure("eval", tmp_path) == f"{tmp_path}: not a run folder; it has no run.yaml."
     assert failure("eval", folder / "run", "--split", "holdout") == (
-        f"folder:{folder / 'set'} has no split 'holdout'; it has train, val, test."
+        f"folder:{folder / 'set'} has no split 'holdout'; it has train, val, test. "
+        "Choose one of them, such as --split val (split='val')."
     )
     other = write_split_folder(tmp_path / "other")
     assert failure("eval", folder / "run", "--data", other) == (

@@ -2,12 +2,13 @@
 
 import gzip
 import struct
+import tracemalloc
 
 import numpy as np
 import pytest
 from toys import message_of
 
-from striate.data import idx, open_source, read_idx
+from striate.data import idx, load_split, open_source, read_idx
 from striate.errors import DataError
 
 
@@ -83,6 +84,12 @@ def broken_gzip():
         ("a", encode([1, 2, 3])[:-1], "its header says 3 values and it holds only 2; it is damaged or cut"),
         ("a", encode([1, 2, 3]) + b"x", "its header says 3 values and it holds more; it is damaged or cut"),
         ("a", b"\0\0\x08\1\xff\xff\xff\xff", "its header says 4,294,967,295 values and it holds only 0;"),
+        (
+            "a.gz",
+            gzip.compress(b"\0\0\x08\1\xff\xff\xff\xff" + b"x" * 9),
+            "its header says 4,294,967,295 values and it holds only 9; it is damaged or cut short.",
+        ),
+        ("a.gz", gzip.compress(encode([1, 2, 3]) + b"x"), "its header says 3 values and it holds more;"),
         ("a.gz", cut_gzip(), "the gzip stream is damaged or cut short"),
         ("a.gz", broken_gzip(), "the gzip stream is damaged or cut short"),
         ("a.gz", encode([1, 2, 3]), "the gzip stream is damaged or cut short (Not a gzipped file"),
@@ -99,6 +106,49 @@ def test_a_header_that_claims_terabytes_is_refused_before_reading(tmp_path):
     path = write(tmp_path, "a", b"\0\0\x08\3" + struct.pack(">3I", 2**20, 2**12, 2**12))
     text = message_of(DataError, read_idx, path, axes=3)
     assert text == f"{path}: its header says 17,592,186,044,416 values; at most 8,589,934,592 are read."
+
+
+@pytest.mark.parametrize("name", ["a", "a.gz"])
+def test_a_header_that_lies_takes_no_memory(tmp_path, name):
+    path = write(tmp_path, "a", b"\0\0\x08\1\xff\xff\xff\xff" + bytes(1000), packed=name == "a.gz")
+    assert path.name == name
+    tracemalloc.start()
+    try:
+        text = message_of(DataError, read_idx, path, axes=1)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert text.endswith(
+        "its header says 4,294,967,295 values and it holds only 1,000; it is damaged or cut short."
+    )
+    assert peak < 8 * 2**20
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_file_of_more_than_one_reading(tmp_path, packed):
+    values = np.random.default_rng(1).integers(0, 256, 2**21 + 17, np.uint8)
+    path = write(tmp_path, "a", b"\0\0\x08\1" + struct.pack(">I", len(values)) + values.tobytes(), packed)
+    read = read_idx(str(path), axes=1)
+    assert np.array_equal(read, values)
+    assert read.flags.writeable
+
+
+def test_a_name_may_be_text(tmp_path):
+    make_set(tmp_path)
+    assert idx(str(tmp_path)).fingerprint == idx(tmp_path).fingerprint
+
+
+@pytest.mark.parametrize(("of_each_class", "validating"), [(4, 0), (5, 1)])
+def test_how_many_images_give_a_validation_split(tmp_path, of_each_class, validating):
+    make_set(tmp_path, train=4 * of_each_class)
+    source = idx(tmp_path)
+    assert len(source.targets["val"]) == 4 * validating
+    if not validating:
+        assert message_of(DataError, load_split, source, "val", (1, 3, 5)) == (
+            f"idx:{tmp_path}: the split 'val' holds no images. Add images. A folder takes them from "
+            "val/<class>/; an IDX set sets a tenth of each class aside, which takes 5 or more training "
+            "images of a class."
+        )
 
 
 def test_a_missing_folder():

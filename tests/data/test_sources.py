@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+import torch
 from toys import message_of, toy_source, write_split_folder
 
-from striate.data import ArraySource, FolderSource, open_source
+from striate.data import ArraySource, FolderSource, idx, load_split, open_source, read_idx
 from striate.errors import DataError
 
 KINDS = "neither a known set (digits), nor a folder, nor kind:location (idx:DIR, folder:DIR)."
@@ -21,6 +22,11 @@ KINDS = "neither a known set (digits), nor a folder, nor kind:location (idx:DIR,
         ("digits:x", "unknown kind of data 'digits'. Known: folder, idx."),
         ("idx:", "'idx:' names no folder; write idx:DIR."),
         ("folder:", "'folder:' names no folder; write folder:DIR."),
+        ("idx: ", "'idx: ' names no folder; write idx:DIR."),
+        (
+            "",
+            "'' names no data; write digits, a folder, or kind:location (idx:DIR, folder:DIR).",
+        ),
         ("folder:nowhere", "nowhere: no such folder."),
         ("C:\\nowhere", f"no data called 'C:\\\\nowhere': {KINDS}"),
         ("./a:b", f"no data called './a:b': {KINDS}"),
@@ -28,6 +34,15 @@ KINDS = "neither a known set (digits), nor a folder, nor kind:location (idx:DIR,
 )
 def test_unknown_data(name, message):
     assert message_of(DataError, open_source, name) == message
+
+
+@pytest.mark.parametrize("reader", [FolderSource, idx, lambda name: read_idx(name, axes=1)])
+def test_an_empty_name_is_not_the_current_folder(reader, tmp_path, monkeypatch):
+    monkeypatch.chdir(write_split_folder(tmp_path))
+    assert message_of(DataError, reader, "") == (
+        "'' names no data; name a folder, or write '.' for the current one."
+    )
+    assert FolderSource(".").fingerprint == FolderSource(tmp_path).fingerprint
 
 
 def test_a_folder_has_three_names(tmp_path):
@@ -68,12 +83,68 @@ def test_the_fingerprint_covers_pixels_labels_and_names():
 
 def array_source(images=None, targets=(0, 1)):
     images = np.zeros((2, 1, 3, 3), np.uint8) if images is None else images
-    parts = {} if targets is None else {"train": np.array(targets)}
+    parts = {} if targets is None else {"train": targets}
     return ArraySource("mine", {"train": images}, parts, ("a", "b"))
 
 
 def test_targets_of_any_whole_type_become_int64():
     assert array_source(targets=np.array([0, 1], np.uint8)).targets["train"].dtype == np.int64
+
+
+def locked(array):
+    array = array.copy()
+    array.setflags(write=False)
+    return array
+
+
+@pytest.mark.parametrize(
+    "lay",
+    [locked, lambda a: np.flip(a.copy()), lambda a: a.repeat(2, axis=-1)[..., ::2], np.asfortranarray],
+    ids=["read-only", "backwards", "every other", "columns first"],
+)
+def test_arrays_may_lie_in_memory_as_they_like(lay):
+    pixels, targets = (
+        np.random.default_rng(0).integers(0, 256, (4, 3, 5, 6), np.uint8),
+        np.array([0, 1, 1, 0]),
+    )
+    images, labels = lay(pixels), lay(targets)
+    source = ArraySource("mine", {"train": images}, {"train": labels}, ("a", "b"))
+    loaded = load_split(source, "train", (3, 5, 6))  # a warning of torch would fail the test
+    assert loaded.images.tolist() == images.tolist()
+    assert loaded.targets.tolist() == labels.tolist()
+    assert (
+        source.fingerprint
+        == ArraySource(
+            "plain", {"train": np.array(images.tolist(), np.uint8)}, {"train": labels.tolist()}, ("a", "b")
+        ).fingerprint
+    )
+
+
+def test_an_array_that_torch_takes_is_not_copied():
+    images = np.zeros((2, 1, 3, 3), np.uint8)
+    assert array_source(images).array("train") is images
+
+
+@pytest.mark.parametrize(
+    ("splits", "wanted", "fix"),
+    [
+        ("train val test", "x", "Choose one of them, such as --split val (split='val')."),
+        ("train test", "x", "Choose one of them, such as --split test (split='test')."),
+        ("a b", "x", "Choose one of them, such as --split a (split='a')."),
+        (
+            "train test",
+            "val",
+            "Training needs train and val; to measure, choose one of them, such as --split test (split='test').",
+        ),
+    ],
+)
+def test_a_split_that_is_not_there(splits, wanted, fix):
+    names = splits.split()
+    images = {name: np.zeros((1, 1, 2, 2), np.uint8) for name in names}
+    source = ArraySource("mine", images, {name: [0] for name in names}, ("a",))
+    assert message_of(DataError, source.split_targets, wanted) == (
+        f"mine has no split {wanted!r}; it has {', '.join(names)}. {fix}"
+    )
 
 
 @pytest.mark.parametrize(
@@ -83,6 +154,16 @@ def test_targets_of_any_whole_type_become_int64():
             {"images": np.zeros((2, 1, 3, 3))},
             "images are float64 (2, 1, 3, 3); they must be uint8 (N, C, H, W).",
         ),
+        (
+            {"images": [[[[0]]], [[[0]]]]},
+            "images are a list; they must be a numpy array, uint8 (N, C, H, W).",
+        ),
+        (
+            {"images": torch.zeros(2, 1, 3, 3, dtype=torch.uint8)},
+            "images are a Tensor; they must be a numpy array, uint8 (N, C, H, W).",
+        ),
+        ({"targets": (0.0, 0.5)}, "targets are float64; they must be whole numbers, 0 to 1."),
+        ({"targets": ("a", "b")}, "targets are <U1; they must be whole numbers, 0 to 1."),
         (
             {"images": np.zeros((2, 3, 3), np.uint8)},
             "images are uint8 (2, 3, 3); they must be uint8 (N, C, H, W).",
@@ -98,3 +179,8 @@ def test_targets_of_any_whole_type_become_int64():
 )
 def test_arrays_that_do_not_fit(change, message):
     assert message_of(DataError, array_source, **change) == f"mine train: {message}"
+
+
+def test_targets_of_no_shape():
+    text = message_of(DataError, array_source, targets=([0], [0, 1]))
+    assert text.startswith("mine train: targets are no array of whole numbers (")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import math
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -15,23 +16,25 @@ from typing import BinaryIO
 
 import numpy as np
 
-from striate.data.source import ArraySource, ByteArray, stratified
+from striate.data.source import ArraySource, ByteArray, named_path, stratified
 from striate.errors import DataError
 
 __all__ = ["idx", "read_idx"]
 
 _UINT8 = 8
 _MAX_BYTES = 8 * 2**30
+_CHUNK = 2**20
 _VALIDATION_SHARE = 0.1
 _FILES = {"train": "train", "test": "t10k"}
 
 
-def idx(folder: Path) -> ArraySource:
+def idx(folder: Path | str) -> ArraySource:
     """Read the four files in ``folder``. A tenth of the training images, stratified, is for validation.
 
     Raises:
         DataError: naming the file that is missing, foreign, cut short, or at odds with another.
     """
+    folder = named_path(folder)
     if not folder.is_dir():
         raise DataError(f"idx:{folder}: no such folder.")
     images: dict[str, ByteArray] = {}
@@ -58,12 +61,13 @@ def idx(folder: Path) -> ArraySource:
     return ArraySource(f"idx:{folder.resolve()}", images, targets, tuple(map(str, range(classes))))
 
 
-def read_idx(path: Path, axes: int) -> ByteArray:
+def read_idx(path: Path | str, axes: int) -> ByteArray:
     """Read one IDX file of unsigned bytes with as many ``axes``.
 
     Raises:
         DataError: if it is unreadable, of another type, or holds fewer or more values than it says.
     """
+    path = named_path(path)
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             return _parse(file, path, axes)
@@ -88,13 +92,20 @@ def _parse(file: BinaryIO | gzip.GzipFile, path: Path, axes: int) -> ByteArray:
     size = math.prod(shape)
     if size > _MAX_BYTES:
         raise DataError(f"{path}: its header says {size:,} values; at most {_MAX_BYTES:,} are read.")
-    values = file.read(size + 1)  # one more, to see whether more follow
-    if len(values) != size:
-        how = "more" if len(values) > size else f"only {len(values):,}"
+    # A header may lie: a plain file's size is known before anything is read, and a packed one is read as it comes.
+    values = bytearray()
+    packed = path.suffix == ".gz"
+    held = 0 if packed else os.fstat(file.fileno()).st_size - len(magic) - len(header)
+    if packed or held == size:
+        while chunk := file.read(min(_CHUNK, size + 1 - len(values))):  # one more, to see whether more follow
+            values += chunk
+        held = len(values)
+    if held != size:
+        how = "more" if held > size else f"only {held:,}"
         raise DataError(
             f"{path}: its header says {size:,} values and it holds {how}; it is damaged or cut short."
         )
-    return np.frombuffer(values, np.uint8).reshape(shape).copy()  # ours to write, as torch wants it
+    return np.frombuffer(values, np.uint8).reshape(shape)  # a bytearray's can be written, as torch wants it
 
 
 def _find(folder: Path, stem: str, kind: str) -> Path:

@@ -21,6 +21,7 @@ __all__ = ["ArraySource", "Source", "open_source", "stratified"]
 
 IntArray = NDArray[np.int64]
 ByteArray = NDArray[np.uint8]
+_TRAINED = ("train", "val")
 
 
 class Source(ABC):
@@ -62,7 +63,12 @@ class Source(ABC):
             DataError: if there is no such split.
         """
         if split not in self.targets:
-            raise DataError(f"{self.name} has no split {split!r}; it has {listed(self.targets)}.")
+            other = next((s for s in ("val", "test") if s in self.targets), next(iter(self.targets), "test"))
+            choose = "Training needs train and val; to measure, choose" if split in _TRAINED else "Choose"
+            raise DataError(
+                f"{self.name} has no split {split!r}; it has {listed(self.targets)}. "
+                f"{choose} one of them, such as --split {other} (split={other!r})."
+            )
         return self.targets[split]
 
 
@@ -88,13 +94,14 @@ class ArraySource(Source):
             _check_split(f"{name} {split}", part, targets.get(split), len(class_names))
         self.name = name
         self.class_names = class_names
-        self.targets = {split: np.asarray(targets[split], np.int64) for split in images}
-        self._images = dict(images)
+        # Torch takes an array as it lies only if it is contiguous and may be written; others are copied.
+        self.targets = {split: np.require(targets[split], np.int64, ["C", "W"]) for split in images}
+        self._images = {split: np.require(part, np.uint8, ["C", "W"]) for split, part in images.items()}
         digest = hashlib.sha256(repr(class_names).encode())
         for split in sorted(images):
             digest.update(f"{split}{images[split].shape}".encode())
-            digest.update(images[split].tobytes())
-            digest.update(self.targets[split].tobytes())
+            digest.update(self._images[split].data)
+            digest.update(self.targets[split].data)
         self.fingerprint = digest.hexdigest()
 
     @property
@@ -113,17 +120,31 @@ class ArraySource(Source):
         return self._images[split]
 
 
-def _check_split(where: str, images: ByteArray, targets: IntArray | None, classes: int) -> None:
+def _check_split(where: str, images: object, targets: object, classes: int) -> None:
+    if not isinstance(images, np.ndarray):
+        raise DataError(
+            f"{where}: images are a {type(images).__name__}; they must be a numpy array, uint8 (N, C, H, W)."
+        )
     if images.dtype != np.uint8 or images.ndim != 4:
         raise DataError(
             f"{where}: images are {images.dtype} {images.shape}; they must be uint8 (N, C, H, W)."
         )
-    if targets is None or np.shape(targets) != images.shape[:1]:
-        got = "no targets" if targets is None else f"targets of shape {np.shape(targets)}"
+    try:
+        labels = np.asarray(() if targets is None else targets)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{where}: targets are no array of whole numbers ({error}).") from None
+    if targets is None or labels.shape != images.shape[:1]:
+        got = "no targets" if targets is None else f"targets of shape {labels.shape}"
         raise DataError(f"{where}: {len(images)} images and {got}; there must be one target per image.")
-    if len(targets) and not 0 <= np.min(targets) <= np.max(targets) < classes:
+    if not len(labels):
+        return
+    if labels.dtype.kind not in "biu":
         raise DataError(
-            f"{where}: targets from {np.min(targets)} to {np.max(targets)} for {classes} classes; "
+            f"{where}: targets are {labels.dtype}; they must be whole numbers, 0 to {classes - 1}."
+        )
+    if not 0 <= labels.min() <= labels.max() < classes:
+        raise DataError(
+            f"{where}: targets from {labels.min()} to {labels.max()} for {classes} classes; "
             f"they must be 0 to {classes - 1}."
         )
 
@@ -143,6 +164,17 @@ def stratified(targets: IntArray, shares: Mapping[str, float]) -> dict[str, IntA
     return {name: np.sort(np.concatenate(part)) for name, part in parts.items()}
 
 
+def named_path(location: Path | str) -> Path:
+    """Return ``location`` as a path; refuse an empty name, which would mean the current folder.
+
+    Raises:
+        DataError: if it is empty.
+    """
+    if isinstance(location, str) and not location.strip():
+        raise DataError(f"{location!r} names no data; name a folder, or write '.' for the current one.")
+    return Path(location)
+
+
 def open_source(name: str | Path) -> Source:
     """Return the source called ``name``: ``digits``, ``idx:DIR``, ``folder:DIR`` or a folder.
 
@@ -157,8 +189,13 @@ def open_source(name: str | Path) -> Source:
         return FolderSource(name)
     kind, colon, location = name.partition(":")
     kinds = {"idx": idx, "folder": FolderSource}
+    if not name.strip():
+        raise DataError(
+            f"{name!r} names no data; write digits, a folder, or kind:location "
+            f"({', '.join(f'{k}:DIR' for k in kinds)})."
+        )
     if colon and kind in kinds:
-        if not location:
+        if not location.strip():
             raise DataError(f"{name!r} names no folder; write {kind}:DIR.")
         return kinds[kind](Path(location))
     if name == "digits":

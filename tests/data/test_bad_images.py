@@ -1,6 +1,8 @@
 """Files that are no images, or no longer: each is named and all are counted; or left out when told so."""
 
+import errno
 import io
+import os
 import random
 
 import numpy as np
@@ -126,6 +128,97 @@ def test_none_can_be_read(tmp_path):
         file.write_text("x")
     text = message_of(DataError, load_split, FolderSource(root), "val", (3, 8, 8), skip_bad_images=True)
     assert text == f"folder:{root}: none of the 8 images in 'val' can be read."
+
+
+def place_unreadable(folder):
+    """Put files that cannot be opened into ``folder``; return ``{name: what is told of it}``."""
+    told = {"gone.png": "a link to nothing", "pipe.png": "not a regular file"}
+    (folder / "gone.png").symlink_to(folder / "nowhere.png")
+    os.mkfifo(folder / "pipe.png")
+    (folder / "device.png").symlink_to("/dev/zero")
+    told["device.png"] = "not a regular file"
+    (folder / "loop.png").symlink_to(folder / "loop.png")
+    told["loop.png"] = os.strerror(errno.ELOOP)
+    (folder / "secret.png").write_bytes(encoded("PNG"))
+    (folder / "secret.png").chmod(0)
+    if not os.access(folder / "secret.png", os.R_OK):  # an administrator reads everything
+        told["secret.png"] = os.strerror(errno.EACCES)
+    else:
+        (folder / "secret.png").unlink()
+    return told
+
+
+def test_files_that_cannot_be_opened_are_counted_with_the_others(tmp_path):
+    root = spoiled(tmp_path, ["text.jpg"])
+    cats = root / "train" / "cat"
+    told = place_unreadable(cats) | {"text.jpg": "not an image"}
+    source = FolderSource(root)
+    problems = "; ".join(f"{cats / name}: {told[name]}" for name in sorted(told))
+    assert message_of(DataError, load_split, source, "train", (3, 8, 8)) == (
+        f"folder:{root}: {len(told)} of {8 + len(told)} images in 'train' cannot be read: {problems}. "
+        "Repair or remove them, or go on without them with --skip-bad-images (skip_bad_images=True)."
+    )
+    dataset = load_split(source, "train", (3, 8, 8), skip_bad_images=True)
+    assert dataset.targets.tolist() == [0] * 4 + [1] * 4
+    assert "; ".join(dataset.skipped) == problems
+    assert len(load_split(source, "val", (3, 8, 8))) == 8
+
+
+def test_a_file_without_read_permission(tmp_path, monkeypatch):
+    root = write_split_folder(tmp_path)
+    locked = root / "train" / "dog" / "2.png"
+    plain_open = io.open
+
+    def guarded(file, *arguments, **options):
+        if str(file) == str(locked):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(file))
+        return plain_open(file, *arguments, **options)
+
+    # What chmod does to everyone but an administrator.
+    monkeypatch.setattr(io, "open", guarded)
+    monkeypatch.setattr("builtins.open", guarded)
+    dataset = load_split(FolderSource(root), "train", (3, 8, 8), skip_bad_images=True)
+    assert dataset.targets.tolist() == [0] * 4 + [1] * 3
+    assert dataset.skipped == (f"{locked}: Permission denied",)
+
+
+def test_an_unreadable_file_has_a_place_of_its_own_in_the_fingerprint(tmp_path):
+    root = write_split_folder(tmp_path)
+    before = FolderSource(root).fingerprint
+    place_unreadable(root / "train" / "cat")
+    broken = FolderSource(root).fingerprint
+    assert broken != before
+    assert FolderSource(root).fingerprint == broken
+
+
+def test_a_folder_without_splits_divides_unreadable_files_too(tmp_path):
+    for name in ("cat", "dog"):
+        for number in range(60):
+            write_image(tmp_path / name / f"{number}.png", 100 * (name == "dog") + number)
+    told = place_unreadable(tmp_path / "cat")
+    source = FolderSource(tmp_path)
+    loaded = [load_split(source, s, (3, 8, 8), skip_bad_images=True) for s in ("train", "val", "test")]
+    assert sum(map(len, loaded)) == 120
+    assert sorted(text for part in loaded for text in part.skipped) == sorted(
+        f"{tmp_path / 'cat' / name}: {reason}" for name, reason in told.items()
+    )
+
+
+@pytest.mark.parametrize(("classes", "named"), [(["dog"], "class dog"), (["ant", "dog"], "classes ant, dog")])
+def test_a_class_of_which_nothing_is_left(tmp_path, classes, named):
+    root = write_split_folder(tmp_path, classes=("ant", "cat", "dog"))
+    for name in classes:
+        for split in ("train", "val"):
+            for file in (root / split / name).iterdir():
+                file.write_text("x")
+    source = FolderSource(root)
+    assert message_of(DataError, load_split, source, "train", (3, 8, 8), skip_bad_images=True) == (
+        f"folder:{root}: no image in 'train' for the {named} can be read. "
+        "Repair them or add others, or remove the class from every split."
+    )
+    # Without images of a class one may still measure the others.
+    val = load_split(source, "val", (3, 8, 8), skip_bad_images=True)
+    assert len(val) == 12 - 4 * len(classes)
 
 
 @pytest.mark.parametrize("channels", [2, 4])

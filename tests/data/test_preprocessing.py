@@ -106,8 +106,12 @@ def test_a_split_that_is_not_there_or_empty():
         "six", {"train": none, "val": none}, {"train": none[:, 0, 0, 0]} | {"val": []}, ("a",)
     )
     assert message_of(DataError, load_split, source, "test", (1, 6, 6)) == (
-        "six has no split 'test'; it has train, val."
+        "six has no split 'test'; it has train, val. Choose one of them, such as --split val (split='val')."
     )
-    assert (
-        message_of(DataError, load_split, source, "val", (1, 6, 6)) == "six: the split 'val' holds no images."
+    assert message_of(DataError, load_split, source, "train", (1, 6, 6)) == (
+        "six: the split 'train' holds no images. Add images."
+    )
+    assert message_of(DataError, load_split, source, "val", (1, 6, 6)) == (
+        "six: the split 'val' holds no images. Add images. A folder takes them from val/<class>/; an IDX set "
+        "sets a tenth of each class aside, which takes 5 or more training images of a class."
     )

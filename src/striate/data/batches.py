@@ -17,11 +17,15 @@ from torch import Tensor
 
 from striate.data.preprocess import check_channels, to_pixels
 from striate.data.source import IntArray, Source
-from striate.errors import DataError
+from striate.errors import DataError, listed
 
 __all__ = ["Batch", "Batches", "Dataset", "batch_indices", "load_split"]
 
 _MANY = 10
+_VALIDATION_NEEDS = (
+    "A folder takes them from val/<class>/; an IDX set sets a tenth of each class aside, "
+    "which takes 5 or more training images of a class."
+)
 
 
 @dataclass(frozen=True)
@@ -49,12 +53,14 @@ def load_split(
 
     Raises:
         DataError: if the split is missing or empty, or if images cannot be read: they are counted and
-            named, all at once. With ``skip_bad_images`` they are left out instead.
+            named, all at once. With ``skip_bad_images`` they are left out instead, unless no image is left,
+            or in ``train`` none of some class.
     """
     check_channels(shape[0])
     targets = source.split_targets(split)
     if not len(targets):
-        raise DataError(f"{source.name}: the split {split!r} holds no images.")
+        fix = f" {_VALIDATION_NEEDS}" if split == "val" else ""
+        raise DataError(f"{source.name}: the split {split!r} holds no images. Add images.{fix}")
     stored = source.array(split)
     if stored is not None and stored.shape[1:] == shape:
         return Dataset(torch.from_numpy(stored), torch.from_numpy(targets))
@@ -77,6 +83,12 @@ def load_split(
         )
     if not kept:
         raise DataError(f"{source.name}: none of the {len(targets)} images in {split!r} can be read.")
+    lost = [source.class_names[t] for t in sorted({*targets.tolist()} - {*targets[kept].tolist()})]
+    if lost and split == "train":
+        raise DataError(
+            f"{source.name}: no image in 'train' for the class{'es' if len(lost) > 1 else ''} {listed(lost)} "
+            "can be read. Repair them or add others, or remove the class from every split."
+        )
     return Dataset(torch.from_numpy(images[: len(kept)]), torch.from_numpy(targets[kept]), tuple(problems))
 
 

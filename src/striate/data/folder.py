@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from striate.data.source import ByteArray, Source
+from striate.data.preprocess import eight_bit
+from striate.data.source import ByteArray, Source, named_path
 from striate.errors import DataError, listed
 
 __all__ = ["FolderSource", "open_image"]
@@ -28,7 +31,7 @@ _VAL_PERCENT, _TEST_PERCENT = 10, 10
 
 
 class FolderSource(Source):
-    """Image files in one folder per class.
+    """Image files in one folder per class. One that cannot be read is refused when its image is asked for.
 
     Args:
         root: The folder.
@@ -37,12 +40,13 @@ class FolderSource(Source):
         DataError: if it is missing or empty, holds no class folders, or a class is empty in one split.
     """
 
-    def __init__(self, root: Path) -> None:
-        self.name = f"folder:{root.resolve()}"  # a run may be measured from another folder
+    def __init__(self, root: Path | str) -> None:
+        root = named_path(root)
         if not root.exists():
             raise DataError(f"{root}: no such folder.")
         if not root.is_dir():
             raise DataError(f"{root}: not a folder.")
+        self.name = f"folder:{root.resolve()}"  # a run may be measured from another folder
         splits = _split_folders(root)
         found = {s: _classes(folder) for s, folder in splits.items()} if splits else {"": _classes(root)}
         self.class_names = tuple(sorted({name for classes in found.values() for name in classes}))
@@ -69,8 +73,12 @@ class FolderSource(Source):
     def _fingerprint(self, digests: dict[Path, bytes]) -> str:
         total = hashlib.sha256(repr(self.class_names).encode())
         for split in sorted(self._files):
+            of_class = defaultdict(list)
             for file, target in self._files[split]:
-                total.update(f"{split}/{target}/".encode() + digests[file])
+                of_class[target].append(digests[file])
+            for target in sorted(of_class):
+                for digest in sorted(of_class[target]):  # so that the names of files do not matter
+                    total.update(f"{split}/{target}/".encode() + digest)
         return total.hexdigest()
 
     @property
@@ -88,25 +96,36 @@ class FolderSource(Source):
 
 
 def open_image(path: Path) -> Image.Image:
-    """Return a decoded image, turned as its EXIF orientation says.
+    """Return a decoded image, turned as its EXIF orientation says; grey of more than 8 bits scaled to 8.
 
     Raises:
-        DataError: if the file is missing, unreadable, truncated, too large or not an image.
+        DataError: if the file is missing, unreadable, truncated, too large, not an image, or of grey values
+            that `Preprocess.pixels` does not take.
     """
     try:
+        if not (path.is_dir() or _is_regular(path)):
+            raise DataError("not a regular file.")
         with Image.open(path) as image:
             image.load()
-            return ImageOps.exif_transpose(image)
+            return eight_bit(ImageOps.exif_transpose(image))
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from None
     except UnidentifiedImageError:
         raise DataError(f"{path}: not an image.") from None
     except Image.DecompressionBombError:
         raise DataError(f"{path}: too many pixels to be a photograph; refused.") from None
     except FileNotFoundError:
-        raise DataError(f"{path}: no such file.") from None
+        what = "a link to nothing" if path.is_symlink() else "no such file"
+        raise DataError(f"{path}: {what}.") from None
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}.") from None
     except Exception as error:  # a broken file may make a decoder of Pillow raise anything
         raise DataError(f"{path}: damaged ({error}).") from None
+
+
+def _is_regular(path: Path) -> bool:
+    """Tell a file, links followed, from a named pipe or a device, which to open may wait for ever."""
+    return stat.S_ISREG(path.stat().st_mode)
 
 
 def _split_folders(root: Path) -> dict[str, Path]:
@@ -154,11 +173,14 @@ def _check_every_class(root: Path, found: dict[str, dict[str, list[Path]]], name
 
 
 def _digest(file: Path) -> bytes:
+    """Return the SHA-256 of the content; of a file that cannot be read, which `open_image` tells, of its name."""
     try:
-        with file.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").digest()
-    except OSError as error:
-        raise DataError(f"{file}: cannot be read: {error.strerror}.") from None
+        if _is_regular(file):
+            with file.open("rb") as stream:
+                return hashlib.file_digest(stream, "sha256").digest()
+    except OSError:
+        pass
+    return hashlib.sha256(b"unreadable/" + os.fsencode(file.name)).digest()
 
 
 def _divided(
@@ -179,8 +201,9 @@ def _divided(
     short = sorted({target for _, target in files} - trained)
     for split, part in shares.items():
         if not part or (split == "train" and short):
+            fix = "make train, val and test folders" if test else "make a val folder beside train"
             raise DataError(
                 f"{len(files)} files are too few to divide by content: the split {split!r} would lack "
-                "images. Add images, or make train, val and test folders."
+                f"images. Add images, or {fix}."
             )
     return shares

@@ -20,7 +20,7 @@ show striate train lenet5 --data digits --epochs 30 --batch-size 32 \
 show striate eval "$run" --split test
 images=$(python "$here/held_out_digits.py" "$run/held-out")
 # shellcheck disable=SC2086
-show striate predict "$run" $images
+show striate predict "$run" --top 3 $images
 
 striate eval "$run" --split test --json | python -c '
 import json, sys

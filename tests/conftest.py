@@ -45,11 +45,11 @@ def striate(capsys, monkeypatch):
 
 @pytest.fixture
 def failure(striate):
-    """Return a function that runs ``striate``, wants status 1 and nothing printed, and returns the message."""
+    """Return a function that runs ``striate``, wants its status and nothing printed, and returns the message."""
 
-    def call(*arguments):
+    def call(*arguments, status=1):
         done = striate(*arguments)
-        assert (done.status, done.out) == (1, ""), done.err
+        assert (done.status, done.out) == (status, ""), done.err
         assert "Traceback" not in done.err
         assert done.err.startswith("striate: ")
         assert done.err.endswith("\n")

@@ -113,8 +113,8 @@ def fit(
     Ctrl-C ends the training after the step in hand, with a checkpoint; a second one ends it at once.
 
     Args:
-        network: A description, a module of your own, or the name of a zoo network, which then gets as many
-            outputs as the data has classes.
+        network: A description, a module of your own, or what the command line takes: a file, module:function,
+            or the name of a zoo network, which then gets as many outputs as the data has classes.
         data: ``digits``, a folder, ``kind:location``, or a `Source`.
         out: The run folder to make; None means the first free ``runs/<network>-<n>``.
         config: Every other choice; or give its fields as ``options``.
@@ -129,7 +129,7 @@ def fit(
     config = config or TrainConfig(**options)
     if isinstance(network, str):
         data = data if isinstance(data, Source) else open_source(data)
-        network = zoo.get(network)(num_classes=len(data.class_names))
+        network = zoo.find(network, num_classes=len(data.class_names))
     events = train(network, data, config, out)
     path = ""
     with closing(events), ProgressBar() as bar:
@@ -145,16 +145,17 @@ def fit(
 def _until_interrupted(events: Generator[Event, None, None]) -> Iterator[Event]:
     """Yield the events; on Ctrl-C let the step in hand end, then have the run save itself."""
     with _deferred_interrupt() as interrupted:
-        told = False
+        over = False  # once told to end, or finished, there is nothing to interrupt
         while True:
             try:
-                if interrupted.is_set() and not told:
-                    told = True
+                if interrupted.is_set() and not over:
+                    over = True
                     event = events.throw(KeyboardInterrupt())
                 else:
                     event = next(events)
             except StopIteration:
                 return
+            over = over or isinstance(event, Finished)
             yield event
 
 

@@ -78,5 +78,5 @@ def test_refused_access_is_no_bug(failure, monkeypatch):
     def refuse(*_):
         raise PermissionError(13, "Permission denied", "/secret/net.yaml")
 
-    monkeypatch.setattr(inspect_command, "find_network", refuse)
+    monkeypatch.setattr(inspect_command.zoo, "find", refuse)
     assert failure("inspect", "lenet5") == "/secret/net.yaml: Permission denied."

@@ -108,8 +108,6 @@ def test_description_files_and_functions(striate, tmp_path, monkeypatch):
             "Or give a .yaml or .json file, or module:function.",
         ),
         (["nowhere.yaml"], "nowhere.yaml: cannot be read: No such file or directory."),
-        (["lenet5", "--input", "axb"], "--input 'axb': write channels, height and width as 3x224x224."),
-        (["lenet5", "--input", "1x-3x4"], "--input '1x-3x4': write channels, height and width as 3x224x224."),
         (["lenet5", "--batch-size", "0"], "batch_size=0: must be a whole number of at least 1."),
         (
             ["lenet5", "--work", "c9"],
@@ -136,3 +134,15 @@ def test_description_files_and_functions(striate, tmp_path, monkeypatch):
 )
 def test_failures(failure, arguments, message):
     assert failure("inspect", *arguments) == message
+
+
+@pytest.mark.parametrize("text", ["axb", "1x-3x4", "", "3x"])
+def test_an_input_that_is_no_shape_is_bad_usage(failure, text):
+    message = failure("inspect", "lenet5", "--input", text, status=2)
+    assert message == f"--input {text!r}: write channels, height and width as 3x224x224."
+
+
+def test_a_name_is_no_markup(striate, tmp_path):
+    path = tmp_path / "net.json"
+    path.write_text('{"schema": 1, "name": "x[/b] [bold]y[/bold] :smile:", "input": [3], "body": "ReLU"}')
+    assert striate("inspect", path).out.startswith("x[/b] [bold]y[/bold] :smile:   input 3\n")

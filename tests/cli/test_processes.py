@@ -39,7 +39,7 @@ except SystemExit as end:
         (["eval", "--help"], 0),
         (["predict", "--help"], 0),
         (["trian"], 2),
-        (["train", "lenet5", "--data", "digits", "--lr", "-1"], 1),
+        (["train", "lenet5", "--data", "digits", "--lr", "-1"], 2),
     ],
 )
 def test_what_needs_no_torch_loads_none(arguments, status):

@@ -100,14 +100,11 @@ def test_a_zoo_network_gets_the_classes_of_the_data(striate, data, tmp_path, mon
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"--lr": "nan"}, "training: lr=nan must be a finite number."),
-        ({"--optimizer": "adam"}, "training: optimizer='adam' must be 'adamw' or 'sgd'."),
-        ({"--patience": 0}, "training: patience=0 must be greater than or equal to 1."),
         ({"--data": "digit"}, "no data called 'digit': neither a known set (digits), nor a folder, nor "
             "kind:location (idx:DIR, folder:DIR). Did you mean 'digits'?"),
         ({"--data": "idx:nowhere"}, "idx:nowhere: no such folder."),
         ({"--data": "digits"}, "'tiny' gives an output of shape (2,), and the data has 10 classes; "
-            "use network.with_num_classes(10)."),
+            "give its last layer 10 outputs, or use network.with_num_classes(10)."),
         ({"--device": "gpu"}, "device='gpu': must be auto or a device of this machine. Here there is cpu"),
     ],
 )  # fmt: skip
@@ -116,6 +113,23 @@ def test_failures_leave_no_run(failure, data, net, tmp_path, change, message):
     options = {"--data": data, "--out": tmp_path / "run", "--device": "cpu"} | change
     words = [word for pair in options.items() for word in pair]
     assert failure("train", net, *words).startswith(message)
+    assert files_below(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("flag", "value", "message"),
+    [
+        ("--lr", "nan", "training: lr=nan must be a finite number."),
+        ("--optimizer", "adam", "training: optimizer='adam' must be 'adamw' or 'sgd'."),
+        ("--patience", "0", "training: patience=0 must be greater than or equal to 1."),
+        ("--epochs", "1e308", "training: epochs=1e+308 must be less than or equal to 1000000."),
+        ("--batch-size", "9" * 23, f"training: batch_size={'9' * 23} must be less than or equal to 1000000."),
+    ],
+)
+def test_an_option_out_of_range_is_bad_usage(failure, data, net, tmp_path, flag, value, message):
+    before = files_below(tmp_path)
+    words = ["--data", data, "--out", tmp_path / "run", flag, value]
+    assert failure("train", net, *words, status=2) == message
     assert files_below(tmp_path) == before
 
 

@@ -7,12 +7,12 @@ from striate.analyze import analyze
 from striate.errors import DescriptionError
 from striate.nn import build
 from striate.spec import Network
-from striate.zoo import NETWORKS, get
+from striate.zoo import NETWORKS, find
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_analysis_equals_a_real_forward(name):
-    network = get(name)()
+    network = find(name)
     analysis = analyze(network)
     module = build(network, seed=0)
     counted = count_forward(module, network.input)
@@ -39,14 +39,14 @@ def test_every_network_is_called_by_its_name(name):
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("num_classes", [2, 37])
 def test_every_network_takes_num_classes(name, num_classes):
-    asked = get(name)(num_classes=num_classes)
+    asked = find(name, num_classes=num_classes)
     assert analyze(asked).output == (num_classes,)
-    assert asked.digest == get(name)().with_num_classes(num_classes).digest
+    assert asked.digest == find(name).with_num_classes(num_classes).digest
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_network_survives_its_own_files(name, tmp_path):
-    network = get(name)()
+    network = find(name)
     assert Network.from_yaml(network.to_yaml()) == network
     assert Network.from_json(network.to_json()) == network
     for suffix in (".yaml", ".yml", ".json"):
@@ -58,4 +58,4 @@ def test_every_network_survives_its_own_files(name, tmp_path):
 
 def test_an_unknown_network_suggests_the_nearest():
     with pytest.raises(DescriptionError, match=r"unknown network 'resnet19'\. Did you mean 'resnet18'"):
-        get("resnet19")
+        find("resnet19")

@@ -112,7 +112,7 @@ def test_a_module_of_ones_own(tmp_path):
     opened = st.Run(tmp_path / "run")
     assert message_of(RunError, opened.module) == (
         f"{tmp_path / 'run'}: trained a module of your own ({__name__}.Own), which the run folder "
-        "cannot rebuild; pass it: module(into=…)."
+        f"cannot rebuild; give it: striate.Run({str(tmp_path / 'run')!r}, module=…)."
     )
     other = Own()
     filled = st.Run(tmp_path / "run", other).module()
@@ -179,7 +179,7 @@ def test_unknown_classes_and_splits(toy_run):
         "birds has classes that the run does not know: owl, jay. The run knows left, middle, right."
     )
     assert message_of(DataError, st.Run(toy_run).evaluate, "tset", source) == (
-        "toy has no split 'tset'; it has train, val, test."
+        "toy has no split 'tset'; it has train, val, test. Choose one of them, such as --split val (split='val')."
     )
 
 

@@ -47,11 +47,11 @@ def test_missing_and_foreign_folders(tmp_path):
             "its schema 2 is newer than this version of striate reads (1); upgrade striate.",
         ),
         ("kind: striate run\nschema: 1\n", "its run.yaml is damaged (KeyError: 'data')."),
-        ("kind: [striate", "its run.yaml cannot be read (while parsing a flow sequence"),
+        ("kind: [striate", "its run.yaml cannot be read (not YAML: while parsing a flow sequence"),
         ("kind: \x00", "its run.yaml cannot be read ("),
         (
             "!!python/object/apply:os.system ['true']",
-            "its run.yaml cannot be read (could not determine a constr",
+            "its run.yaml cannot be read (not YAML: could not determine a constr",
         ),
     ],
 )

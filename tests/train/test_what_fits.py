@@ -41,7 +41,7 @@ def net(*layers, input=(1, 8, 8)):
         (
             net(Flatten(), Linear(10)),
             ConfigError,
-            "'net' gives an output of shape (10,), and the data has 3 classes; use network.with_num_classes(3).",
+            "'net' gives an output of shape (10,), and the data has 3 classes; give its last layer 3 outputs, or use network.with_num_classes(3).",
         ),
         (
             net(Conv(3, 3)),
@@ -100,21 +100,22 @@ class Frozen(Answers):
     [
         (
             nn.Linear(5, 3),
-            "the module cannot take images of shape (1, 8, 8): "
+            "the module cannot take 2 images of shape (1, 8, 8): RuntimeError: "
             "mat1 and mat2 shapes cannot be multiplied (16x8 and 5x3).",
         ),
         (
             Answers(lambda x: x.flatten(1)[:, :4]),
-            "the module gives an output of shape (4,) per image, and the data has 3 classes; it must give (3,).",
+            "the module gives an output of shape (4,) per image in evaluation, and the data has 3 classes; "
+            "it must give (3,).",
         ),
         (
             Answers(lambda x: x),
-            "the module gives an output of shape (1, 8, 8) per image, and the data has 3 classes; "
+            "the module gives an output of shape (1, 8, 8) per image in evaluation, and the data has 3 classes; "
             "it must give (3,).",
         ),
         (
             Answers(lambda x: (x, x)),
-            "the module gives a tuple; it must give one tensor of logits (N, 3).",
+            "the module gives a tuple in evaluation; it must give one tensor of logits (N, 3).",
         ),
         (Frozen(), "the network has no weights to train; add a Conv or Linear layer, or unfreeze one."),
     ],
@@ -136,7 +137,10 @@ def test_a_source_without_a_validation_split(tmp_path):
     images = np.zeros((4, 1, 8, 8), np.uint8)
     source = ArraySource("x", {"train": images}, {"train": np.arange(4) % 3}, ("a", "b", "c"))
     text = message_of(DataError, train, tiny(), source, quick(), tmp_path / "run")
-    assert text == "x has no split 'val'; it has train."
+    assert text == (
+        "x has no split 'val'; it has train. Training needs train and val; "
+        "to measure, choose one of them, such as --split train (split='train')."
+    )
 
 
 def test_a_module_and_images_of_many_sizes(tmp_path):

@@ -75,9 +75,10 @@ def as_rich(analysis: Analysis) -> Table:
     """Return the table as a rich renderable."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(
-        title=f"{analysis.name}   input {shape_text(analysis.input)}",
+        title=Text(f"{analysis.name}   input {shape_text(analysis.input)}"),  # a name is no markup
         caption="\n".join(_summary(analysis)),
         title_justify="left",
         caption_justify="left",

@@ -10,7 +10,7 @@ from functools import singledispatchmethod
 from striate.analyze.analysis import BYTES, Analysis, Row, Totals
 from striate.analyze.rules import Arithmetic, Misfit, arithmetic
 from striate.analyze.terms import Field
-from striate.errors import ShapeError, bad_argument
+from striate.errors import DescriptionError, ShapeError, bad_argument
 from striate.spec import AuxHead, Concat, Layer, Network, Node, Placed, Repeat, Residual, Sequential
 from striate.spec.values import check_shape
 
@@ -38,6 +38,9 @@ def analyze(network: Network, input: Shape | None = None, batch_size: int = 1) -
         >>> st.analyze(st.zoo.alexnet()).row("conv1").work["output_shape"][0]
         '(224 + 2·2 − 11)/4 + 1 = ⌊55.25⌋ = 55'
     """
+    if not isinstance(network, Network):
+        allowed = "a Network, such as st.zoo.lenet5()"
+        raise DescriptionError(bad_argument("network", network, allowed))
     if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
         raise ShapeError(bad_argument("batch_size", batch_size, "a whole number of at least 1"))
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -12,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 import striate
+from striate.cli.arguments import UsageError
 from striate.errors import StriateError
 
 __all__ = ["COMMANDS", "main"]
@@ -33,10 +35,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
     words = [word for word in given if word != "--debug"]
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a character that the terminal lacks is no reason to fail
+            stream.reconfigure(errors="backslashreplace")
     try:
         _app(next((word for word in words if not word.startswith("-")), None))(words, prog_name="striate")
+    except UsageError as error:
+        _fail(str(error), debug, status=2)
     except StriateError as error:
         _fail(str(error), debug)
+    except KeyboardInterrupt:
+        _fail("interrupted.", debug, status=130)
     except OSError as error:
         _fail(f"{error.filename}: {error.strerror}." if error.filename else f"{error}.", debug)
     except Exception as error:  # the last resort: whatever we did not foresee is still told in one message
@@ -47,11 +56,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         )
 
 
-def _fail(message: str, debug: bool) -> None:
+def _fail(message: str, debug: bool, status: int = 1) -> None:
     if debug:
         traceback.print_exc()
     print(f"striate: {message}", file=sys.stderr)
-    sys.exit(1)
+    sys.exit(status)
 
 
 def _app(called: str | None) -> typer.Typer:

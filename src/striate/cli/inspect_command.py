@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from striate import zoo
 from striate.analyze import Analysis, Row, analyze, work_text
-from striate.cli.arguments import NETWORK_HELP, find_network, parse_shape
+from striate.cli.arguments import NETWORK_HELP, parse_shape
 
 __all__ = ["command"]
 
@@ -33,7 +34,7 @@ def command(
       striate inspect alexnet --work conv1
     """
     shape = None if input is None else parse_shape(input)
-    analysis = analyze(find_network(network), shape, batch_size)
+    analysis = analyze(zoo.find(network), shape, batch_size)
     if work is not None:
         _print_work(analysis, work, as_json)
     elif as_json:

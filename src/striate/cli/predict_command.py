@@ -16,7 +16,7 @@ __all__ = ["command"]
 def command(
     run: Annotated[Path, typer.Argument(metavar="RUN", help=RUN_HELP)],
     images: Annotated[list[Path], typer.Argument(metavar="IMAGE", help="Image files.")],
-    top: Annotated[int, typer.Option(help="Classes to give for each image.")] = 3,
+    top: Annotated[int, typer.Option(help="Classes to give for each image.")] = 5,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Print the classes of images with their probabilities, most probable first.

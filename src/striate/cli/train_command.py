@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+from functools import singledispatch
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from striate.cli.arguments import NETWORK_HELP, find_network, with_options_of
+from striate import zoo
+from striate.cli.arguments import NETWORK_HELP, UsageError, with_options_of
+from striate.errors import ConfigError
 from striate.train.config import TrainConfig
-
-if TYPE_CHECKING:
-    from striate.train import Finished
+from striate.train.events import Event, Finished, Started, Validated
 
 __all__ = ["DATA_HELP", "command"]
 
@@ -39,40 +40,49 @@ def command(
       striate train resnet18 --data photos/ --batch-size 32 --lr 0.001
       striate train net.yaml --data idx:mnist/ --optimizer sgd --lr 0.05
     """
-    config = TrainConfig(**options)
+    try:
+        config = TrainConfig(**options)
+    except ConfigError as error:
+        raise UsageError(str(error)) from None
     from striate.data import open_source
     from striate.run import fit
-    from striate.train import Event, Finished, RunFolder, Started, Validated
+    from striate.train import RunFolder
 
     if out is not None:
         RunFolder.check_free(out)
     source = open_source(data)
-    described = find_network(network, num_classes=len(source.class_names))
+    described = zoo.find(network, num_classes=len(source.class_names))
 
     def show(event: Event) -> None:
-        if as_json:
-            print(json.dumps(event.to_data()), flush=True)
-            return
-        match event:
-            case Started():
-                sizes = ", ".join(f"{count:,} {split}" for split, count in event.sizes.items())
-                print(f"{event.network}: {event.params:,} parameters, {sizes} images, on {event.device}")
-                for note in event.notes:
-                    print(f"note: {note}")
-            case Validated():
-                mark = "  best" if event.best else ""
-                print(
-                    f"epoch {event.epoch:.3g}: val loss {event.loss:.4f}, accuracy {event.accuracy:.2%}{mark}"
-                )
-            case Finished():
-                print(_last_words(event))
+        for line in [json.dumps(event.to_data())] if as_json else _lines(event):
+            print(line, flush=True)  # at once, also into a pipe or a file
 
     fit(described, source, out=out, config=config, on_event=show)
 
 
-def _last_words(event: Finished) -> str:
-    how = {"completed": "done", "early stop": "stopped early", "interrupted": "interrupted, and saved"}[
-        event.reason
-    ]
+@singledispatch
+def _lines(event: Event) -> list[str]:
+    """Return what is printed of ``event``: of most kinds nothing."""
+    return []
+
+
+@_lines.register
+def _(event: Started) -> list[str]:
+    sizes = ", ".join(f"{count:,} {split}" for split, count in event.sizes.items())
+    first = f"{event.network}: {event.params:,} parameters, {sizes} images, on {event.device}"
+    return [first, *(f"note: {note}" for note in event.notes)]
+
+
+@_lines.register
+def _(event: Validated) -> list[str]:
+    epoch = f"{event.epoch:.2g}" if event.epoch < 1 else int(event.epoch)
+    mark = "  best" if event.best else ""
+    return [f"epoch {epoch}: val loss {event.loss:.4f}, accuracy {event.accuracy:.2%}{mark}"]
+
+
+@_lines.register
+def _(event: Finished) -> list[str]:
+    how = {"completed": "done", "early stop": "stopped early", "interrupted": "interrupted, and saved"}
     accuracy = "" if event.best_accuracy is None else f"; best val accuracy {event.best_accuracy:.2%}"
-    return f"{how} after {event.step:,} steps, {event.seconds:.1f} s{accuracy}\nrun folder: {event.run}"
+    last = f"{how[event.reason]} after {event.step:,} steps, {event.seconds:.1f} s{accuracy}"
+    return [last, f"run folder: {event.run}"]

@@ -86,6 +86,8 @@ def initialize(module: nn.Module, network: Network, seed: int) -> None:
                 nn.init.zeros_(part.bias)
         elif isinstance(part, nn.modules.batchnorm._BatchNorm):
             part.reset_parameters()
+        elif list(part.parameters(recurse=False)):
+            raise TypeError(f"{path}: {type(part).__name__} has no initialization")  # a kind added by halves
 
 
 def scheme_by_path(network: Network) -> dict[str, str]:

@@ -89,7 +89,10 @@ def write_tensors(
     temporary = path.parent / f".{path.name}.{os.getpid()}.tmp"
     try:
         plain = {name: t.detach().to("cpu", copy=False).contiguous() for name, t in tensors.items()}
+        temporary.touch()  # safetensors alone would let nobody else read the file
+        mode = temporary.stat().st_mode
         save_file(_unshared(plain), temporary, metadata)
+        temporary.chmod(mode)
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         temporary.replace(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from html import escape
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ class Guess:
     probability: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Prediction:
     """What one image may be, the most probable class first."""
 
@@ -52,6 +53,14 @@ class Prediction:
     def __str__(self) -> str:
         guesses = ", ".join(f"{g.class_name} {g.probability:.1%}" for g in self.top)
         return f"{self.image}: {guesses}"
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{escape(g.class_name)}</td><td>{g.probability:.1%}</td></tr>" for g in self.top
+        )
+        return f"<table><caption>{escape(self.image)}</caption>{rows}</table>"
 
 
 def predict(

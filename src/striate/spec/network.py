@@ -21,7 +21,7 @@ from striate.spec.values import check_shape
 __all__ = ["Network"]
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Network:
     """A network, described: frozen, comparable, hashable.
 
@@ -169,7 +169,17 @@ class Network:
             DescriptionError: if it cannot be written; what stood there before is kept.
         """
         path = Path(path)
+        if path.suffix.lower() not in (".yaml", ".yml", ".json"):
+            raise DescriptionError(
+                f"{path}: must end with .yaml, .yml or .json, which say how it is written."
+            )
         files.write(path, self.to_json() if files.is_json(path) else self.to_yaml())
+
+    def __repr__(self) -> str:
+        layers = list(self.walk())
+        width = max(len(path) for path, _ in layers)
+        head = f"Network {self.name!r}, input {'×'.join(map(str, self.input))}, {len(layers)} layers"
+        return "\n".join([head, *(f"  {path:<{width}}  {layer!r}" for path, layer in layers)])
 
     def _repr_html_(self) -> str:
         from html import escape

@@ -78,6 +78,10 @@ def _probability(value: Any) -> float:
 
 
 def _positive(value: Any) -> float:
+    if isinstance(value, str) and re.fullmatch(r"\d+e[-+]?\d+", value):
+        raise ValueError(
+            f"must be a number above 0; YAML takes it for a text, write {value.replace('e', '.0e')}"
+        )
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
         raise ValueError("must be a number above 0")
     return float(value)

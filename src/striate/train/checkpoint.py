@@ -80,7 +80,10 @@ def read_progress(path: Path) -> Progress:
     Raises:
         RunError: if it is missing, damaged or of a newer schema.
     """
-    return Progress(**_counters(path)["progress"])
+    try:
+        return Progress(**_counters(path)["progress"])
+    except (KeyError, TypeError) as error:
+        raise RunError(f"{path}: not a checkpoint, or a damaged one ({error}).") from None
 
 
 def model_tensors(path: Path) -> dict[str, Tensor]:
@@ -103,6 +106,8 @@ def _counters(path: Path) -> dict[str, Any]:
             counters: dict[str, Any] = json.loads((file.metadata() or {})["striate"])
     except (SafetensorError, OSError, KeyError, ValueError) as error:
         raise RunError(f"{path}: not a checkpoint, or a damaged one ({error}).") from None
+    if not isinstance(counters, dict) or not isinstance(counters.get("schema"), int):
+        raise RunError(f"{path}: not a checkpoint, or a damaged one (no schema).")
     if counters["schema"] > SCHEMA_VERSION:
         raise RunError(f"{path}: written by a newer version of striate; upgrade striate.")
     return counters

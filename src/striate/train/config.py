@@ -17,8 +17,7 @@ from striate.errors import ConfigError, validation_message
 
 __all__ = ["TrainConfig"]
 
-_Count = Annotated[int, Field(ge=1)]
-_Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+_Count = Annotated[int, Field(ge=1, le=1_000_000)]
 _NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 _BelowOne = Annotated[float, Field(ge=0, lt=1)]
 
@@ -57,15 +56,21 @@ class TrainConfig:
         ConfigError: naming the option, the value it got and what is allowed.
     """
 
-    epochs: _Positive = _option(10.0, "How often every image is shown; may be a fraction.")
+    epochs: Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)] = _option(
+        10.0, "How often every image is shown; may be a fraction."
+    )
     batch_size: _Count = _option(64, "Images per step.")
     optimizer: Literal["adamw", "sgd"] = _option(
         "adamw", "adamw (Loshchilov and Hutter 2017), or sgd with momentum."
     )
-    lr: _Positive = _option(2e-3, "Learning rate at its peak; about 0.05 is usual for sgd.")
+    lr: Annotated[float, Field(gt=0, le=1e30, allow_inf_nan=False)] = _option(
+        2e-3, "Learning rate at its peak; about 0.05 is usual for sgd."
+    )
     momentum: _BelowOne = _option(0.9, "Momentum of sgd.")
     weight_decay: _NotNegative = _option(0.01, "Decay of weights; norms and biases are spared.")
-    schedule: Literal["cosine", "constant"] = _option("cosine", "How the learning rate falls after warmup.")
+    schedule: Literal["cosine", "constant"] = _option(
+        "cosine", "cosine: the rate falls to 0 along half a cosine; constant: it stays."
+    )
     warmup: _BelowOne = _option(0.05, "Share of the steps over which the learning rate rises from 0.")
     label_smoothing: _BelowOne = _option(0.0, "Share of each target spread over all classes.")
     patience: _Count | None = _option(None, "Stop after so many epochs without a better validation.")

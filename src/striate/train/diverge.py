@@ -10,11 +10,11 @@ from torch import Tensor, nn
 __all__ = ["first_not_finite"]
 
 
-def first_not_finite(module: nn.Module, images: Tensor) -> tuple[str, str]:
+def first_not_finite(module: nn.Module, images: Tensor) -> tuple[str | None, str]:
     """Run ``module`` on float ``images`` and return the path of the first layer, in the order they run,
     whose weights or output are not all finite, and which of the two (``"weights"``, ``"output"``).
 
-    ``("", "loss")`` if every layer's values are finite. The module's state is not changed.
+    ``(None, "loss")`` if every layer's values are finite. The module's state is not changed.
     """
     found: list[tuple[str, str]] = []
 
@@ -29,9 +29,13 @@ def first_not_finite(module: nn.Module, images: Tensor) -> tuple[str, str]:
 
         return part.register_forward_hook(hook)
 
-    leaves = [(path, part) for path, part in module.named_modules() if not list(part.children())]
+    own = [
+        (path, part)
+        for path, part in module.named_modules()
+        if not list(part.children()) or list(part.parameters(recurse=False))
+    ]
     before = {name: value.clone() for name, value in module.named_buffers()}
-    handles = [watch(path, part) for path, part in leaves]
+    handles = [watch(path, part) for path, part in own]
     try:
         with torch.no_grad():
             module(images)
@@ -41,4 +45,4 @@ def first_not_finite(module: nn.Module, images: Tensor) -> tuple[str, str]:
         with torch.no_grad():
             for name, value in module.named_buffers():
                 value.copy_(before[name])
-    return found[0] if found else ("", "loss")
+    return found[0] if found else (None, "loss")

@@ -86,12 +86,13 @@ class Diverged(Event):
     """The loss is no longer a number; training stops with an error.
 
     Attributes:
-        layer: Path of the layer where the first value that is not a number appeared.
+        layer: Path of the layer where the first value that is not a number appeared; None if every layer's
+            values are numbers and the loss alone is not.
         what: ``"weights"`` or ``"output"`` of that layer, or ``"loss"``.
     """
 
     step: int
-    layer: str
+    layer: str | None
     what: str
 
 

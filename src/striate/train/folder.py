@@ -10,23 +10,28 @@ model.safetensors    the weights to use
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
-from torch import nn
+from torch import Tensor, nn
 
+from striate.analyze import analyze
 from striate.data import Preprocess
-from striate.errors import RunError
+from striate.errors import DescriptionError, RunError, WeightsError
 from striate.nn import build, read_tensors, set_weights
 from striate.spec import Network
+from striate.spec.files import parse_yaml
+from striate.spec.values import check_shape
 from striate.train.checkpoint import CHECKPOINT, model_tensors
 from striate.train.config import TrainConfig
 
-__all__ = ["RunFolder", "RunRecord", "next_run_path"]
+__all__ = ["RunFolder", "RunRecord"]
 
 SCHEMA_VERSION = 1
 _KIND = "striate run"
@@ -89,25 +94,28 @@ class RunRecord:
         """
         if not isinstance(data, dict) or data.get("kind") != _KIND:
             raise RunError("its run.yaml is not a striate run's.")
-        if not isinstance(data.get("schema"), int) or data["schema"] > SCHEMA_VERSION:
+        schema = data.get("schema")
+        if isinstance(schema, bool) or not isinstance(schema, int) or schema < 1:
+            raise RunError(f"its run.yaml is damaged (schema {schema!r}).")
+        if schema > SCHEMA_VERSION:
             raise RunError(
-                f"its schema {data.get('schema')!r} is newer than this version of striate reads "
+                f"its schema {schema!r} is newer than this version of striate reads "
                 f"({SCHEMA_VERSION}); upgrade striate."
             )
         try:
             source, pixels = data["data"], data["preprocess"]
+            network = Network.from_data(data["network"]) if data["network"] is not None else None
+            preprocess = _preprocess(pixels)
+            class_names = tuple(str(name) for name in source["class_names"])
+            _check_agreement(network, preprocess, class_names)
             return cls(
-                network=Network.from_data(data["network"]) if data["network"] is not None else None,
+                network=network,
                 module=data["module"],
-                data=source["source"],
-                fingerprint=source["fingerprint"],
+                data=str(source["source"]),
+                fingerprint=str(source["fingerprint"]),
                 sizes=dict(source["sizes"]),
-                class_names=tuple(str(name) for name in source["class_names"]),
-                preprocess=Preprocess(
-                    _shape(pixels["shape"]),
-                    tuple(float(v) for v in pixels["mean"]),
-                    tuple(float(v) for v in pixels["std"]),
-                ),
+                class_names=class_names,
+                preprocess=preprocess,
                 training=TrainConfig(**data["training"]),
                 versions=dict(data["versions"]),
                 created=str(data["created"]),
@@ -116,9 +124,21 @@ class RunRecord:
             raise RunError(f"its run.yaml is damaged ({type(error).__name__}: {error}).") from None
 
 
-def _shape(values: list[int]) -> tuple[int, int, int]:
-    channels, height, width = (int(v) for v in values)
-    return channels, height, width
+def _preprocess(data: dict[str, Any]) -> Preprocess:
+    channels, height, width = check_shape(data["shape"])
+    mean, std = (tuple(float(v) for v in data[key]) for key in ("mean", "std"))
+    if not len(mean) == len(std) == channels or not all(map(math.isfinite, mean + std)) or min(std) <= 0:
+        raise ValueError(f"preprocess: {channels} channels need as many means, and as many stds above 0")
+    return Preprocess((channels, height, width), mean, std)
+
+
+def _check_agreement(network: Network | None, preprocess: Preprocess, class_names: tuple[str, ...]) -> None:
+    if len(set(class_names)) < max(len(class_names), 2):
+        raise ValueError("class_names: two or more names are needed, each once")
+    if network is not None and network.input != preprocess.shape:
+        raise ValueError(f"preprocess: shape {preprocess.shape} is not the network's input {network.input}")
+    if network is not None and (output := analyze(network).output) != (len(class_names),):
+        raise ValueError(f"class_names: {len(class_names)} names for the network's output {output}")
 
 
 @dataclass(frozen=True)
@@ -163,6 +183,20 @@ class RunFolder:
         return cls(path, record)
 
     @classmethod
+    def create_next(cls, root: Path, name: str, record: RunRecord) -> RunFolder:
+        """Make the first of ``root/name-1``, ``root/name-2``, … that is free; see `create`."""
+        number = 1
+        while True:
+            path = root / f"{_file_name(name)}-{number}"
+            if not path.exists():
+                try:
+                    return cls.create(path, record)
+                except RunError:
+                    if not path.exists():  # else another run took the name in between
+                        raise
+            number += 1
+
+    @classmethod
     def open(cls, path: str | Path) -> RunFolder:
         """Read a run folder.
 
@@ -178,12 +212,19 @@ class RunFolder:
         try:
             if file.stat().st_size > _MAX_BYTES:
                 raise RunError(f"{path}: its run.yaml is too large to be one.")
-            data = yaml.safe_load(file.read_text(encoding="utf-8"))
+            data = parse_yaml(file.read_text(encoding="utf-8"))
             return cls(path, RunRecord.from_data(data))
         except RunError as error:
             raise RunError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from None
-        except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
+        except (OSError, UnicodeDecodeError, DescriptionError) as error:
             raise RunError(f"{path}: its run.yaml cannot be read ({' '.join(str(error).split())}).") from None
+
+    def _kept_weights(self) -> dict[str, Tensor]:
+        try:
+            return read_tensors(self.weights)
+        except WeightsError as error:
+            hint = f" Remove it, and {self.best} is used." if (self.best / CHECKPOINT).exists() else ""
+            raise WeightsError(f"{error}{hint}") from None
 
     @property
     def last(self) -> Path:
@@ -214,21 +255,19 @@ class RunFolder:
             if self.record.network is None:
                 raise RunError(
                     f"{self.path}: trained a module of your own ({self.record.module}), which the run folder "
-                    "cannot rebuild; pass it: module(into=…)."
+                    f"cannot rebuild; give it: striate.Run({str(self.path)!r}, module=…)."
                 )
             into = build(self.record.network, seed=self.record.training.seed)
         # A run cut short has no model.safetensors yet: its checkpoints serve.
         for file in (self.weights, self.best / CHECKPOINT, self.last / CHECKPOINT):
             if file.exists():
-                tensors = read_tensors(file) if file == self.weights else model_tensors(file)
+                tensors = self._kept_weights() if file == self.weights else model_tensors(file)
                 set_weights(into, tensors, where=str(file))
                 return into.eval()
         raise RunError(f"{self.path}: has no weights; its training ended before the first checkpoint.")
 
 
-def next_run_path(root: Path, name: str) -> Path:
-    """Return the first of ``root/name-1``, ``root/name-2``, … that is free."""
-    number = 1
-    while (path := root / f"{name}-{number}").exists():
-        number += 1
-    return path
+def _file_name(name: str) -> str:
+    """Return ``name`` as part of a file name: letters, digits, ``-``, ``_`` and dots within, at most 60 bytes."""
+    plain = re.sub(r"[^\w.-]+", "-", name).strip(".-")
+    return plain.encode()[:60].decode(errors="ignore") or "network"

@@ -21,7 +21,7 @@ from striate.train.checkpoint import CHECKPOINT, Progress, model_tensors, save_c
 from striate.train.config import TrainConfig
 from striate.train.diverge import first_not_finite
 from striate.train.events import Checkpointed, Diverged, Event, Finished, Started, StepDone, Validated
-from striate.train.folder import RunFolder, next_run_path
+from striate.train.folder import RunFolder
 from striate.train.metrics import evaluate
 from striate.train.optimize import learning_rate, make_optimizer
 from striate.train.prepare import Prepared, prepare
@@ -59,12 +59,14 @@ def train(
     if out is not None:
         RunFolder.check_free(Path(out))
     prepared = prepare(network, data, config or TrainConfig())
-    path = Path(out) if out is not None else next_run_path(Path("runs"), prepared.name)
-    return _run(prepared, path)
+    return _run(prepared, None if out is None else Path(out))
 
 
-def _run(prepared: Prepared, path: Path) -> Generator[Event, None, None]:
-    folder = RunFolder.create(path, prepared.record)
+def _run(prepared: Prepared, out: Path | None) -> Generator[Event, None, None]:
+    if out is None:
+        folder = RunFolder.create_next(Path("runs"), prepared.name, prepared.record)
+    else:
+        folder = RunFolder.create(out, prepared.record)
     threads = torch.get_num_threads()
     torch.set_num_threads(prepared.threads)
     try:
@@ -138,6 +140,13 @@ class _Loop:
         except _NotFinite as problem:
             yield Diverged(step=problem.step, layer=problem.layer, what=problem.what)
             raise TrainingError(problem.message(self.folder.last / CHECKPOINT)) from None
+        except (MemoryError, RuntimeError) as error:
+            if not _is_out_of_memory(error):
+                raise
+            raise TrainingError(
+                f"not enough memory for batch_size={self.config.batch_size}: {str(error).splitlines()[0]}. "
+                "Lower it with --batch-size (batch_size=…)."
+            ) from None
 
     def _epochs(self) -> Iterator[Event]:
         epochs_done = 0
@@ -179,7 +188,8 @@ class _Loop:
             loss = loss + extra
         value = loss.item()
         if not math.isfinite(value):
-            raise _NotFinite("loss", step + 1, lr, *first_not_finite(self.module, images))
+            torch.manual_seed(_step_seed(config.seed, step))  # the same dropout again
+            raise _NotFinite("loss", step + 1, config.lr, *first_not_finite(self.module, images))
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
@@ -192,9 +202,8 @@ class _Loop:
         )
         if not math.isfinite(measured.loss):  # before the good checkpoint would be written over
             images = record.preprocess.normalize(self.prepared.val.images[:64].to(self.prepared.device))
-            lr = self.optimizer.param_groups[0]["lr"]
             found = first_not_finite(self.module.eval(), images)
-            raise _NotFinite("validation loss", self.progress.step, lr, *found)
+            raise _NotFinite("validation loss", self.progress.step, self.config.lr, *found)
         self.progress = self.progress.measured(measured.accuracy, measured.loss)
         better = self.progress.best_step == self.progress.step
         yield Validated(
@@ -233,17 +242,23 @@ class _Loop:
 
 
 class _NotFinite(Exception):
-    def __init__(self, figure: str, step: int, lr: float, layer: str, what: str) -> None:
+    def __init__(self, figure: str, step: int, lr: float, layer: str | None, what: str) -> None:
         super().__init__(figure, step, lr, layer, what)
         self.figure, self.step, self.lr, self.layer, self.what = figure, step, lr, layer, what
 
     def message(self, checkpoint: Path) -> str:
-        where = f"first in the {self.what} of {self.layer!r}" if self.layer else "in the loss alone"
+        layer = "the module itself" if self.layer == "" else repr(self.layer)
+        where = "in the loss alone" if self.layer is None else f"first in the {self.what} of {layer}"
         kept = f" The last checkpoint stays good: {checkpoint}." if checkpoint.exists() else ""
         return (
             f"the {self.figure} at step {self.step} is not a finite number: {where}. The usual cause is too "
-            f"high a learning rate (here {self.lr:.3g}); try --lr {self.lr / 10:.2g}, or longer warmup.{kept}"
+            f"high a learning rate (here {self.lr:g}); try --lr {self.lr / 10:g}, or longer warmup.{kept}"
         )
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    # The CPU's allocator raises a plain RuntimeError; only its words tell.
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "not enough memory" in str(error)
 
 
 def _step_seed(seed: int, step: int) -> int:

@@ -36,7 +36,7 @@ class ClassScore:
     f1: float | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Evaluation:
     """How well a module answers on one split.
 
@@ -65,8 +65,9 @@ class Evaluation:
 
     def __str__(self) -> str:
         lines = [
-            f"{self.split}: accuracy {self.accuracy:.2%} of {self.images:,} images, top-5 {self.top5:.2%}, "
-            f"loss {self.loss:.4f}"
+            f"{self.split}: accuracy {self.accuracy:.2%} of {self.images:,} images, "
+            + (f"top-5 {self.top5:.2%}, " if len(self.classes) > 5 else "")
+            + f"loss {self.loss:.4f}"
         ]
         if self.skipped:
             lines.append(f"{len(self.skipped)} images could not be read and were left out")
@@ -76,6 +77,8 @@ class Evaluation:
             shares = "".join(f"{_percent(v):>{w}}" for v, w in ((c.precision, 11), (c.recall, 8), (c.f1, 7)))
             lines.append(f"{c.name:<{width}}  {c.support:>6}{shares}  {self._mistaken_for(i)}".rstrip())
         return "\n".join(lines)
+
+    __repr__ = __str__
 
     def _mistaken_for(self, index: int) -> str:
         others = [(n, j) for j, n in enumerate(self.confusion[index]) if n and j != index]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import math
 import platform
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from striate.analyze import analyze
 from striate.data import Dataset, Source, fit_preprocess, load_split, open_source
@@ -19,6 +18,7 @@ from striate.errors import ConfigError, DataError, bad_argument, listed
 from striate.nn import build
 from striate.spec import Network
 from striate.train.config import TrainConfig
+from striate.train.fits import check_module, check_network
 from striate.train.folder import RunRecord
 
 __all__ = ["Prepared", "prepare", "resolve_device"]
@@ -53,12 +53,14 @@ def prepare(network: Network | nn.Module, data: str | Path | Source, config: Tra
     Raises:
         ShapeError, DataError, ConfigError: in one message, before anything is written.
     """
+    if not isinstance(network, Network | nn.Module):
+        allowed = "a Network or a torch.nn.Module; st.zoo has named ones, st.Network.load reads files"
+        raise ConfigError(bad_argument("network", network, allowed))
     device = resolve_device(config.device)
     source = data if isinstance(data, Source) else open_source(data)
     shape = _image_shape(network, source)
     if isinstance(network, Network):
-        _check_outputs(network, len(source.class_names))
-        _check_norms(network, config.batch_size)
+        check_network(network, len(source.class_names), config.batch_size, device)
     for split in ("train", "val"):
         source.split_targets(split)
     train = load_split(source, "train", shape, skip_bad_images=config.skip_bad_images)
@@ -67,7 +69,7 @@ def prepare(network: Network | nn.Module, data: str | Path | Source, config: Tra
     module = build(network, seed=config.seed) if isinstance(network, Network) else network
     module = module.to(device)
     if not described:
-        _check_module(module, shape, len(source.class_names), device)
+        check_module(module, shape, len(source.class_names), config.batch_size)
     if not any(parameter.requires_grad for parameter in module.parameters()):
         raise ConfigError("the network has no weights to train; add a Conv or Linear layer, or unfreeze one.")
     record = RunRecord(
@@ -150,54 +152,3 @@ def _image_shape(network: Network | nn.Module, source: Source) -> tuple[int, int
             "resize them, or describe the network as a striate.Network."
         )
     return source.shape
-
-
-def _check_outputs(network: Network, classes: int) -> None:
-    if classes < 2:
-        raise DataError(f"the data has {classes} class; a classifier needs two or more.")
-    analysis = analyze(network)
-    layers = [layer for _, layer in network.walk()]
-    if layers[-1].kind == "Softmax":
-        raise ConfigError(
-            f"{network.name!r} ends with Softmax, and the training loss takes its input as logits; "
-            "remove the last layer (predictions are probabilities all the same)."
-        )
-    if analysis.output != (classes,):
-        fix = (
-            f"use network.with_num_classes({classes})"
-            if len(analysis.output) == 1
-            else f"end it with Flatten() or GlobalAvgPool() and Linear({classes})"
-        )
-        raise ConfigError(
-            f"{network.name!r} gives an output of shape {analysis.output}, and the data has {classes} classes; {fix}."
-        )
-
-
-def _check_norms(network: Network, batch_size: int) -> None:
-    for row in analyze(network).layers:
-        if row.kind == "BatchNorm" and batch_size * math.prod(row.input_shape[1:]) == 1:
-            fix = f"{row.path} (BatchNorm) has one value per channel of one image, and no variance to divide by."
-            raise ConfigError(bad_argument("batch_size", batch_size, "2 or more for this network", fix))
-
-
-def _check_module(module: nn.Module, shape: tuple[int, int, int], classes: int, device: torch.device) -> None:
-    training = module.training
-    module.eval()
-    try:
-        with torch.no_grad():
-            output = module(torch.zeros(2, *shape, device=device))
-    except RuntimeError as error:
-        raise ConfigError(
-            f"the module cannot take images of shape {shape}: {str(error).splitlines()[0]}."
-        ) from None
-    finally:
-        module.train(training)
-    if not isinstance(output, Tensor):
-        raise ConfigError(
-            f"the module gives a {type(output).__name__}; it must give one tensor of logits (N, {classes})."
-        )
-    if tuple(output.shape) != (2, classes):
-        raise ConfigError(
-            f"the module gives an output of shape {tuple(output.shape[1:])} per image, and the data has "
-            f"{classes} classes; it must give ({classes},)."
-        )

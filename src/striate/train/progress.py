@@ -29,7 +29,9 @@ class ProgressBar:
             console=Console(stderr=True),
             disable=not sys.stderr.isatty(),
             transient=True,
+            redirect_stdout=sys.stdout.isatty(),  # else what goes to a file or pipe would be drawn instead
         )
+        self._epochs = 0
         self._task = self._progress.add_task("", epoch="0", speed="", loss="", accuracy="")
 
     def __enter__(self) -> Self:
@@ -47,6 +49,7 @@ class ProgressBar:
 
     @show.register
     def _(self, event: Started) -> None:
+        self._epochs = math.ceil(event.epochs)
         self._progress.update(self._task, total=event.steps)
 
     @show.register
@@ -54,7 +57,7 @@ class ProgressBar:
         self._progress.update(
             self._task,
             completed=event.step,
-            epoch=str(math.ceil(event.epoch)),
+            epoch=f"{min(math.ceil(event.epoch), self._epochs)} of {self._epochs}",
             speed=f"{event.images_per_second:,.0f} images/s",
             loss=f"loss {event.loss:.4f}",
         )

@@ -1,14 +1,10 @@
 """The named networks, each a function that returns a `Network`.
 
-Every function takes ``num_classes``; `get` finds one by name.
+Every function takes ``num_classes``; `find` finds one by name.
 """
 
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
-
-from striate.errors import DescriptionError, unknown_name
-from striate.spec import Network
 from striate.zoo.alexnet import alexnet
+from striate.zoo.find import NETWORKS, find
 from striate.zoo.googlenet import googlenet, googlenet_aux
 from striate.zoo.lenet import lenet5, lenet5_relu
 from striate.zoo.mlp import mlp
@@ -18,7 +14,7 @@ from striate.zoo.vgg import vgg16
 __all__ = [
     "NETWORKS",
     "alexnet",
-    "get",
+    "find",
     "googlenet",
     "googlenet_aux",
     "lenet5",
@@ -27,22 +23,3 @@ __all__ = [
     "resnet18",
     "vgg16",
 ]
-
-NETWORKS: Mapping[str, Callable[..., Network]] = MappingProxyType(
-    {
-        function.__name__: function
-        for function in (mlp, lenet5, lenet5_relu, alexnet, vgg16, googlenet, googlenet_aux, resnet18)
-    }
-)
-"""Every named network's function, oldest first."""
-
-
-def get(name: str) -> Callable[..., Network]:
-    """Return the function of the network called ``name``.
-
-    Raises:
-        DescriptionError: if there is none; the message suggests the nearest.
-    """
-    if name not in NETWORKS:
-        raise DescriptionError(unknown_name("network", name, NETWORKS))
-    return NETWORKS[name]

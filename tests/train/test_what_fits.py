@@ -41,7 +41,8 @@ def net(*layers, input=(1, 8, 8)):
         (
             net(Flatten(), Linear(10)),
             ConfigError,
-            "'net' gives an output of shape (10,), and the data has 3 classes; give its last layer 3 outputs, or use network.with_num_classes(3).",
+            "'net' gives an output of shape (10,), and the data has 3 classes; "
+            "give its last layer 3 outputs, or use network.with_num_classes(3).",
         ),
         (
             net(Conv(3, 3)),

@@ -162,3 +162,21 @@ def test_an_unreadable_image_is_named(toy_run, tmp_path, name, data, reason):
     if data is not None:
         bad.write_bytes(data)
     assert message_of(DataError, st.Run(toy_run).predict, [good, bad]) == f"{bad}: {reason}"
+
+
+@pytest.mark.parametrize(
+    ("images", "what"),
+    [(None, "NoneType"), (3, "int"), ([np.zeros((8, 8, 3), np.uint8)], "ndarray"), ([None], "NoneType")],
+)
+def test_what_is_no_image(toy_run, images, what):
+    text = message_of(DataError, st.Run(toy_run).predict, images)
+    assert text == f"images: a {what} is neither the name of a file nor a PIL image."
+
+
+def test_an_open_image_that_is_cut_short(toy_run, tmp_path):
+    path = write_image(tmp_path / "whole.png", seed=1, size=(64, 64))
+    (tmp_path / "cut.png").write_bytes(path.read_bytes()[:2000])
+    with Image.open(tmp_path / "cut.png") as cut:
+        text = message_of(DataError, st.Run(toy_run).predict, [cut])
+    assert text.startswith(f"{tmp_path / 'cut.png'}: ")
+    assert "truncated" in text

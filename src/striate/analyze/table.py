@@ -78,7 +78,7 @@ def as_rich(analysis: Analysis) -> Table:
     from rich.text import Text
 
     table = Table(
-        title=Text(f"{analysis.name}   input {shape_text(analysis.input)}"),  # a name is no markup
+        title=Text(f"{analysis.name}   input {shape_text(analysis.input)}", "bold"),  # a name is no markup
         caption="\n".join(_summary(analysis)),
         title_justify="left",
         caption_justify="left",

@@ -103,15 +103,22 @@ def predict(
 def _parts(
     images: Iterable[str | Path | Image.Image], size: int
 ) -> Iterator[Sequence[str | Path | Image.Image]]:
-    iterator = iter([images] if isinstance(images, str | Path | Image.Image) else images)
+    if not isinstance(images, Iterable) or isinstance(images, str | Path | Image.Image):
+        images = [images]  # one image, or what `_opened` will explain
+    iterator = iter(images)
     while part := list(islice(iterator, size)):
         yield part
 
 
 def _opened(image: str | Path | Image.Image) -> Image.Image:
-    if isinstance(image, Image.Image):
+    if isinstance(image, str | Path):
+        return open_image(Path(image))
+    if not isinstance(image, Image.Image):
+        raise DataError(f"images: a {type(image).__name__} is neither the name of a file nor a PIL image.")
+    try:
         return ImageOps.exif_transpose(image)  # as open_image turns a file
-    return open_image(Path(image))
+    except OSError as error:  # opened, and found to be cut short only now
+        raise DataError(f"{_called(image)}: {error.strerror or error}.") from None
 
 
 def _called(image: str | Path | Image.Image) -> str:

@@ -76,14 +76,23 @@ class Run:
         return self._folder.module(self._into)
 
     def evaluate(
-        self, split: str = "test", data: str | Path | Source | None = None, *, skip_bad_images: bool = False
+        self,
+        split: str = "test",
+        data: str | Path | Source | None = None,
+        *,
+        device: str = "auto",
+        skip_bad_images: bool = False,
     ) -> Evaluation:
         """Measure the run on a split of its own data, or of another source."""
-        return evaluate_run(self._folder, data, split, into=self._into, skip_bad_images=skip_bad_images)
+        return evaluate_run(
+            self._folder, data, split, into=self._into, device=device, skip_bad_images=skip_bad_images
+        )
 
-    def predict(self, images: Iterable[str | Path | Image.Image], top: int = 5) -> list[Prediction]:
+    def predict(
+        self, images: Iterable[str | Path | Image.Image], top: int = 5, *, device: str = "auto"
+    ) -> list[Prediction]:
         """Return the classes of image files, or of open images."""
-        return predict(self._folder, images, top, into=self._into)
+        return predict(self._folder, images, top, into=self._into, device=device)
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r}: {self._summary()})"

@@ -109,3 +109,11 @@ def test_zoo(striate):
     for line, row in zip(lines, data, strict=True):
         assert f"{row['params']:,} params" in line
         assert line.endswith(row["about"])
+
+
+@pytest.mark.parametrize("command", ["eval", "predict"])
+def test_the_device_is_the_user_s_choice(striate, failure, folder, command):
+    images = [folder / "set" / "test" / NAMES[0] / "000.png"] if command == "predict" else []
+    assert striate(command, folder / "run", *images, "--device", "cpu").status == 0
+    text = failure(command, folder / "run", *images, "--device", "gpu")
+    assert text.startswith("device='gpu': must be auto or a device of this machine. Here there is cpu")

@@ -21,6 +21,7 @@ def command(
         str | None, typer.Option(metavar="SOURCE", help=f"{DATA_HELP}  [default: the run's own]")
     ] = None,
     split: Annotated[str, typer.Option(help="Which split of it.")] = "test",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     skip_bad_images: Annotated[
         bool, typer.Option("--skip-bad-images", help="Leave out images that cannot be read.")
     ] = False,
@@ -36,5 +37,5 @@ def command(
     """
     from striate.run import Run
 
-    evaluation = Run(run).evaluate(split, data, skip_bad_images=skip_bad_images)
+    evaluation = Run(run).evaluate(split, data, device=device, skip_bad_images=skip_bad_images)
     print(json.dumps(evaluation.to_data(), indent=1) if as_json else evaluation)

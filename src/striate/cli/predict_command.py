@@ -17,6 +17,7 @@ def command(
     run: Annotated[Path, typer.Argument(metavar="RUN", help=RUN_HELP)],
     images: Annotated[list[Path], typer.Argument(metavar="IMAGE", help="Image files.")],
     top: Annotated[int, typer.Option(help="Classes to give for each image.")] = 5,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Print the classes of images with their probabilities, most probable first.
@@ -29,7 +30,7 @@ def command(
     """
     from striate.run import Run
 
-    predictions = Run(run).predict(images, top=top)
+    predictions = Run(run).predict(images, top=top, device=device)
     if as_json:
         print(json.dumps([p.to_data() for p in predictions], indent=1, ensure_ascii=False))
     else:

@@ -21,7 +21,7 @@ def encode(values):
 def write(folder, name, data, packed=False):
     folder.mkdir(exist_ok=True)
     path = folder / (name + ".gz" if packed else name)
-    path.write_bytes(gzip.compress(data) if packed else data)
+    path.write_bytes(gzip.compress(data, mtime=0) if packed else data)
     return path
 
 
@@ -86,14 +86,22 @@ def broken_gzip():
         ("a", b"\0\0\x08\1\xff\xff\xff\xff", "its header says 4,294,967,295 values and it holds only 0;"),
         (
             "a.gz",
-            gzip.compress(b"\0\0\x08\1\xff\xff\xff\xff" + b"x" * 9),
+            gzip.compress(b"\0\0\x08\1\xff\xff\xff\xff" + b"x" * 9, mtime=0),
             "its header says 4,294,967,295 values and it holds only 9; it is damaged or cut short.",
         ),
-        ("a.gz", gzip.compress(encode([1, 2, 3]) + b"x"), "its header says 3 values and it holds more;"),
+        (
+            "a.gz",
+            gzip.compress(encode([1, 2, 3]) + b"x", mtime=0),
+            "its header says 3 values and it holds more;",
+        ),
         ("a.gz", cut_gzip(), "the gzip stream is damaged or cut short"),
         ("a.gz", broken_gzip(), "the gzip stream is damaged or cut short"),
         ("a.gz", encode([1, 2, 3]), "the gzip stream is damaged or cut short (Not a gzipped file"),
-        ("a.gz", gzip.compress(encode([1, 2, 3])) + b"junk", "the gzip stream is damaged or cut short"),
+        (
+            "a.gz",
+            gzip.compress(encode([1, 2, 3]), mtime=0) + b"junk",
+            "the gzip stream is damaged or cut short",
+        ),
     ],
 )
 def test_a_bad_file_is_refused(tmp_path, name, data, reason):

@@ -8,6 +8,9 @@ from typing import Any, Literal
 
 __all__ = ["Checkpointed", "Diverged", "Event", "Finished", "Started", "StepDone", "Validated"]
 
+Reason = Literal["completed", "early stop", "interrupted"]
+Which = Literal["last", "best"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
@@ -77,7 +80,7 @@ class Checkpointed(Event):
     """The state of the run is safe on disk."""
 
     step: int
-    which: Literal["last", "best"]
+    which: Which
     path: str
 
 
@@ -108,7 +111,7 @@ class Finished(Event):
 
     run: str
     step: int
-    reason: Literal["completed", "early stop", "interrupted"]
+    reason: Reason
     best_accuracy: float | None
     best_step: int | None
     seconds: float

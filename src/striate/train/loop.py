@@ -20,7 +20,17 @@ from striate.spec import Network
 from striate.train.checkpoint import CHECKPOINT, Progress, model_tensors, save_checkpoint
 from striate.train.config import TrainConfig
 from striate.train.diverge import first_not_finite
-from striate.train.events import Checkpointed, Diverged, Event, Finished, Started, StepDone, Validated
+from striate.train.events import (
+    Checkpointed,
+    Diverged,
+    Event,
+    Finished,
+    Reason,
+    Started,
+    StepDone,
+    Validated,
+    Which,
+)
 from striate.train.folder import RunFolder
 from striate.train.metrics import evaluate
 from striate.train.optimize import learning_rate, make_optimizer
@@ -92,7 +102,7 @@ class _Loop:
     def events(self) -> Generator[Event, None, None]:
         """Yield the events of the whole run. Interrupts are honored between steps."""
         started = time.perf_counter()
-        reason = "completed"
+        reason: Reason = "completed"
         try:
             yield self._start()
             self.at_rest = False
@@ -116,7 +126,7 @@ class _Loop:
         yield Finished(
             run=str(self.folder.path),
             step=self.progress.step,
-            reason=reason,  # type: ignore[arg-type]
+            reason=reason,
             best_accuracy=self.progress.best_accuracy,
             best_step=self.progress.best_step,
             seconds=time.perf_counter() - started,
@@ -223,10 +233,10 @@ class _Loop:
     def _waited_enough(self) -> bool:
         return self.config.patience is not None and self.progress.waited >= self.config.patience
 
-    def _save(self, which: str) -> Checkpointed:
+    def _save(self, which: Which) -> Checkpointed:
         folder = self.folder.best if which == "best" else self.folder.last
         path = save_checkpoint(folder, self.module, self.optimizer, self.progress)
-        return Checkpointed(step=self.progress.step, which=which, path=str(path))  # type: ignore[arg-type]
+        return Checkpointed(step=self.progress.step, which=which, path=str(path))
 
     def _keep_weights(self) -> None:
         """Put the best weights, or failing those the newest, into the module and ``model.safetensors``."""

@@ -23,11 +23,11 @@ def gaps(kinds):
         if not any(name in _kinds_within(body) for _, body in SAMPLES.get(name, [])):
             found.append(f"{name}: no sample in tests/contract/samples.py")
         if layer and kind not in arithmetic.registry and name not in UNCHANGED:
-            found.append(f"{name}: no arithmetic in analyze/rules.py, and not listed as UNCHANGED")
+            found.append(f"{name}: no arithmetic in analyze/rules, and not listed as UNCHANGED")
         if not layer and kind not in _chains.registry:
             found.append(f"{name}: no rule in spec/place.py")
         if kind not in (layer_module if layer else _composed).registry:
-            found.append(f"{name}: no builder in nn/build.py")
+            found.append(f"{name}: no builder in nn/builders")
     return found
 
 
@@ -48,8 +48,8 @@ def test_a_kind_added_by_halves_is_named():
 
     assert gaps({**KINDS, "Fancy": Fancy}) == [
         "Fancy: no sample in tests/contract/samples.py",
-        "Fancy: no arithmetic in analyze/rules.py, and not listed as UNCHANGED",
-        "Fancy: no builder in nn/build.py",
+        "Fancy: no arithmetic in analyze/rules, and not listed as UNCHANGED",
+        "Fancy: no builder in nn/builders",
     ]
 
 

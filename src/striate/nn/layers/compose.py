@@ -1,0 +1,69 @@
+"""The compositions as modules: the sum, the join, the auxiliary head."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["AuxHead", "Concat", "Residual", "aux_losses"]
+
+
+class _Chains(nn.Module):
+    """Holds runs of named modules side by side; each run is called one module after another."""
+
+    def __init__(self, *chains: dict[str, nn.Module]) -> None:
+        super().__init__()
+        self._names = [list(chain) for chain in chains]
+        for modules in chains:
+            for name, module in modules.items():
+                self.add_module(name, module)
+
+    def run(self, index: int, x: Tensor) -> Tensor:
+        for name in self._names[index]:
+            x = self._modules[name](x)  # type: ignore[misc]
+        return x
+
+
+class Residual(_Chains):
+    """``body(x) + shortcut(x)``; an empty shortcut is the identity."""
+
+    def __init__(self, body: dict[str, nn.Module], shortcut: dict[str, nn.Module]) -> None:
+        super().__init__(body, shortcut)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.run(0, x) + self.run(1, x)
+
+
+class Concat(_Chains):
+    """Branches that read one input, joined on channels."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([self.run(i, x) for i in range(len(self._names))], dim=1)
+
+
+class AuxHead(_Chains):
+    """Passes its input on; while training, keeps what its body makes of it for `aux_losses`."""
+
+    def __init__(self, body: dict[str, nn.Module], weight: float) -> None:
+        super().__init__(body)
+        self.weight = weight
+        self._output: Tensor | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training:
+            self._output = self.run(0, x)
+        return x
+
+    def take(self) -> Tensor | None:
+        """Return what the body gave in the last training forward, once."""
+        output, self._output = self._output, None
+        return output
+
+
+def aux_losses(module: nn.Module, loss: Callable[[Tensor], Tensor]) -> list[Tensor]:
+    """Return ``weight * loss(output)`` of every auxiliary head that ran since the last call."""
+    heads = [part for part in module.modules() if isinstance(part, AuxHead)]
+    outputs = [(head.weight, head.take()) for head in heads]
+    return [weight * loss(output) for weight, output in outputs if output is not None]

@@ -29,7 +29,7 @@ def test_done(striate, arguments):
         (["train", "lenet5"], "Missing option '--data'."),
         (["train", "lenet5", "--data", "digits", "--epochs", "x"], "Invalid value for '--epochs'"),
         (["predict", "run"], "Missing argument 'IMAGE"),
-        (["zoo", "lenet5"], "Got unexpected extra argument"),
+        (["zoo", "lenet5", "vgg16"], "Got unexpected extra argument"),
     ],
 )
 def test_bad_usage(striate, arguments, reason):

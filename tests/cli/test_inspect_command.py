@@ -103,8 +103,7 @@ def test_description_files_and_functions(striate, tmp_path, monkeypatch):
     [
         (
             ["lenet"],
-            "unknown network 'lenet'. Did you mean 'lenet5' or 'alexnet'? Known: alexnet, googlenet, "
-            "googlenet_aux, lenet5, lenet5_relu, mlp, resnet18, vgg16. "
+            "unknown network 'lenet'. Did you mean 'lenet5' or 'lenet4'? striate zoo lists all of them. "
             "Or give a .yaml or .json file, or module:function.",
         ),
         (["nowhere.yaml"], "nowhere.yaml: cannot be read: No such file or directory."),

@@ -1,4 +1,4 @@
-"""``striate eval``, ``predict`` and ``zoo`` on a small run."""
+"""``striate eval`` and ``predict`` on a small run."""
 
 import json
 
@@ -8,7 +8,6 @@ from PIL import Image
 from toys import NAMES, stripes, toy_source, trained, write_split_folder
 
 import striate as st
-from striate.zoo import NETWORKS
 
 
 @pytest.fixture(scope="module")
@@ -93,22 +92,6 @@ def test_predict_failures(failure, folder, tmp_path):
         "top=0: must be a whole number of at least 1."
     )
     assert failure("predict", tmp_path / "no", missing) == f"{tmp_path / 'no'}: no such run folder."
-
-
-def test_zoo(striate):
-    lines = striate("zoo").out.splitlines()
-    assert [line.split()[0] for line in lines] == list(NETWORKS)
-    data = json.loads(striate("zoo", "--json").out)
-    assert [list(row) for row in data] == [["name", "input", "params", "macs", "depth", "about"]] * len(data)
-    rows = {row["name"]: row for row in data}
-    # Published figures.
-    assert rows["resnet18"]["params"] == 11_689_512
-    assert rows["vgg16"]["params"] == 138_357_544
-    assert rows["resnet18"]["depth"] == 18
-    assert rows["vgg16"]["depth"] == 16
-    for line, row in zip(lines, data, strict=True):
-        assert f"{row['params']:,} params" in line
-        assert line.endswith(row["about"])
 
 
 @pytest.mark.parametrize("command", ["eval", "predict"])

@@ -14,6 +14,11 @@ PROMISED = """
     LocalResponseNorm Dropout Flatten Identity ReLU LeakyReLU ELU GELU SiLU Sigmoid Softplus Tanh Softmax
     analyze Analysis build load_weights save_weights train fit Run TrainConfig Evaluation Prediction zoo
     StriateError ConfigError DataError DescriptionError RunError ShapeError TrainingError WeightsError __version__
+    GRU LSTM RBF RNN SELU AdaptiveAvgPool AdaptiveMaxPool ChannelPool ConvTranspose DepthwiseConv
+    DropConnect Embedding GaussianNoise GlobalMaxPool GroupNorm HardSigmoid InstanceNorm LastStep
+    LayerNorm LinearChainCRF LocalContrastNorm LocallyConnected LpPool MaxUnpool Maxout Mish OneHot PReLU
+    PadChannels RReLU ReLU6 Reshape ScaledTanh SeparableConv SparsityPenalty SpatialDropout
+    StochasticDepth StochasticPool Subsample TableConv TiledConv Transpose Upsample
 """.split()
 
 

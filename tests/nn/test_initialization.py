@@ -106,6 +106,11 @@ FORMULAS = {
     "glorot_uniform": (2 / (FAN_IN + FAN_OUT), math.sqrt(6 / (FAN_IN + FAN_OUT))),
     "lecun_normal": (1 / FAN_IN, None),
     "lecun_uniform": (1 / FAN_IN, math.sqrt(3 / FAN_IN)),
+    # The table of lecture 001: Glorot's for logistic units, 4 times that for tanh, √2 times for ReLU.
+    "glorot_normal_tanh": (16 * 2 / (FAN_IN + FAN_OUT), None),
+    "glorot_uniform_tanh": (16 * 2 / (FAN_IN + FAN_OUT), 4 * math.sqrt(6 / (FAN_IN + FAN_OUT))),
+    "glorot_normal_relu": (2 * 2 / (FAN_IN + FAN_OUT), None),
+    "glorot_uniform_relu": (2 * 2 / (FAN_IN + FAN_OUT), math.sqrt(2) * math.sqrt(6 / (FAN_IN + FAN_OUT))),
 }
 
 

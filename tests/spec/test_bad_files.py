@@ -22,8 +22,11 @@ def message_of(call, *arguments):
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        ("Convv", "body: unknown layer 'Convv'. Did you mean 'Conv'? Known: AuxHead, AvgPool, BatchNorm, "),
-        ("[ReLU, {Relu6: {}}]", "body[1]: unknown layer 'Relu6'. Did you mean 'ReLU'"),
+        (
+            "Convv",
+            "body: unknown layer 'Convv'. Did you mean 'Conv' or 'TiledConv'? Known: AdaptiveAvgPool, AdaptiveMaxPool, AuxHead, ",
+        ),
+        ("[ReLU, {Relu7: {}}]", "body[1]: unknown layer 'Relu7'. Did you mean 'ReLU' or 'RReLU'"),
         (
             "{Conv: {out_channels: 8, kernel: 3}}",
             "body: Conv has no option 'kernel'. Did you mean 'kernel_size'?",
@@ -39,7 +42,7 @@ def message_of(call, *arguments):
         ),
         ("{Linear: {out_features: 2.5}}", "body: Linear: out_features=2.5 must be a whole number."),
         ("{Linear: {out_features: yes}}", "body: Linear: out_features=True must be a whole number."),
-        ("{Linear: 10}", "body.Linear: must be a mapping of out_features, bias, name; got 10."),
+        ("{Linear: 10}", "body.Linear: must be a mapping of out_features, bias, per_step, name; got 10."),
         ("{Dropout: {p: .nan}}", "body: Dropout: p=nan must be a number from 0 up to, not including, 1."),
         ("7", "body: a layer is written as Kind, as Kind: {option: value}, or as a list; got 7."),
         (

@@ -24,7 +24,7 @@ def test_it_is_a_valid_schema_with_every_kind():
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_named_network_is_valid(name):
-    assert list(VALIDATOR.iter_errors(NETWORKS[name]().to_data())) == []
+    assert list(VALIDATOR.iter_errors(NETWORKS[name].make().to_data())) == []
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -145,7 +145,10 @@ CONV_TAKES = "It takes: out_channels, kernel_size, stride, padding, dilation, gr
             lambda: Conv(8, kernal_size=3),
             f"Conv has no option 'kernal_size'. Did you mean 'kernel_size'? {CONV_TAKES}",
         ),
-        (lambda: Linear(3, foo=1), "Linear has no option 'foo'. It takes: out_features, bias, name."),
+        (
+            lambda: Linear(3, foo=1),
+            "Linear has no option 'foo'. It takes: out_features, bias, per_step, name.",
+        ),
         (lambda: ReLU(3), "ReLU got too many positional arguments. It takes: name."),
         (lambda: Sequential(), "Sequential needs 'layers'. It takes: layers, name."),
         (lambda: Repeat(ReLU()), "Repeat needs 'n'. It takes: body, n, name."),

@@ -1,9 +1,20 @@
 """Arithmetic before existence: shapes, parameters, MACs, memory, receptive fields, with their working."""
 
 from striate.analyze.analysis import Analysis, Row, Totals
-from striate.analyze.rules import Arithmetic, Misfit, arithmetic, conv_axes, pool_axes, same_padding
+from striate.analyze.axes import Axis, TransposedAxis
+from striate.analyze.rules import (
+    Arithmetic,
+    Misfit,
+    arithmetic,
+    around,
+    conv_axes,
+    pool_axes,
+    same_padding,
+    subsample_axes,
+    transposed_axes,
+)
 from striate.analyze.table import bytes_text, macs_text, shape_text, work_text
-from striate.analyze.terms import Axis, Field, Sum
+from striate.analyze.terms import Field, Sum
 from striate.analyze.walk import analyze
 
 __all__ = [
@@ -15,13 +26,17 @@ __all__ = [
     "Row",
     "Sum",
     "Totals",
+    "TransposedAxis",
     "analyze",
     "arithmetic",
+    "around",
     "bytes_text",
     "conv_axes",
     "macs_text",
     "pool_axes",
     "same_padding",
     "shape_text",
+    "subsample_axes",
+    "transposed_axes",
     "work_text",
 ]

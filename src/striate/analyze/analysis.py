@@ -13,7 +13,7 @@ from typing import Any
 
 from striate.analyze import table
 from striate.analyze.rules import Arithmetic
-from striate.analyze.terms import Field, product
+from striate.analyze.terms import Field, Number, product
 from striate.errors import ShapeError, did_you_mean, listed
 
 __all__ = ["BYTES", "Analysis", "Row", "Totals"]
@@ -70,7 +70,7 @@ class Row:
         same = " × ".join(map(str, self.output_shape))
         shapes = [axis.work for axis in a.axes] or [
             f"{'·'.join(map(str, self.input_shape))} = {self.output_shape[0]:,}"
-            if a.whole and self.kind == "Flatten"
+            if self.kind == "Flatten"
             else same
         ]
         biases = a.biases.work
@@ -95,11 +95,13 @@ class Row:
             # Where the strides differ no one size fits every unit; the field covers them all.
             sign = "=" if len({f[i].stride for f in self.fields_before}) == 1 else "⊆"
             return f"{sides} {sign} {field.span}, size {field.size} {where}"
+        if not self.fields_before[0]:  # the steps of tokens begin here
+            return f"{field.size} {where}"
         before = self.fields_before[0][i]
-        if self.arithmetic.axes:
-            axis = self.arithmetic.axes[i]
-            return f"{before.size} + ({axis.extent} − 1)·{before.stride} = {field.size} {where}"
-        if field != before:
+        if len(self.arithmetic.axes) == len(self.receptive_field):
+            reach = self.arithmetic.axes[i].reach_work
+            return f"{before.size} + {reach}·{before.stride} = {field.size} {where}"
+        if field.size != before.size:
             units = (field.size - before.size) // before.stride + 1
             return f"{before.size} + ({units} − 1)·{before.stride} = {field.size} {where}"
         return f"{field.size} {where}"
@@ -118,11 +120,15 @@ class Row:
             "neurons": self.neurons,
             "activation_bytes": self.activation_bytes,
             "receptive_field": {
-                "size": [f.size for f in self.receptive_field],
-                "stride": [f.stride for f in self.receptive_field],
-                "offset": [f.offset for f in self.receptive_field],
+                "size": [_number(f.size) for f in self.receptive_field],
+                "stride": [_number(f.stride) for f in self.receptive_field],
+                "offset": [_number(f.offset) for f in self.receptive_field],
             },
         }
+
+
+def _number(value: Number) -> int | float:
+    return value if isinstance(value, int) else float(value)
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,25 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
-from functools import singledispatchmethod
+from functools import singledispatch
 
 from striate.analyze.analysis import BYTES, Analysis, Row, Totals
-from striate.analyze.rules import Arithmetic, Misfit, arithmetic
+from striate.analyze.axes import Axis
+from striate.analyze.rules import Arithmetic, Misfit, arithmetic, unpooled
 from striate.analyze.terms import Field
-from striate.errors import DescriptionError, ShapeError, bad_argument
-from striate.spec import AuxHead, Concat, Layer, Network, Node, Placed, Repeat, Residual, Sequential
+from striate.errors import DescriptionError, ShapeError, bad_argument, did_you_mean, listed
+from striate.spec import (
+    AuxHead,
+    Concat,
+    Layer,
+    MaxUnpool,
+    Network,
+    Node,
+    Placed,
+    Repeat,
+    Residual,
+    Sequential,
+)
 from striate.spec.values import check_shape
 
 __all__ = ["analyze"]
@@ -59,7 +71,7 @@ def analyze(network: Network, input: Shape | None = None, batch_size: int = 1) -
         biases=sum(row.biases for row in rows),
         macs=sum(row.macs for row in rows),
         neurons=sum(row.neurons for row in rows),
-        weighted_layers=sum(row.neurons > 0 for row in rows),
+        weighted_layers=sum(row.arithmetic.stacked for row in rows if row.neurons),
         depth=end.depth,
         activation_bytes=activations,
         forward_bytes=BYTES * (params + batch_size * max(walk.peak, math.prod(shape))),
@@ -98,87 +110,26 @@ class _Walk:
         self.rows: list[Row] = []
         self.peak = 0
         self._batch_size = batch_size
+        # Repeated blocks are the same nodes: what they make of a shape is worked out once.
+        self._known: dict[tuple[int, Shape], Arithmetic] = {}
+
+    def arithmetic(self, node: Layer, shape: Shape) -> Arithmetic:
+        key = (id(node), shape)
+        if key not in self._known:
+            self._known[key] = arithmetic(node, shape)
+        return self._known[key]
 
     def chain(self, chain: tuple[Placed, ...], state: _State, held: int) -> _State:
         for part in chain:
-            state = self._through(part.node, part, state, held)
+            state = _through(part.node, self, part, state, held)
         return state
 
-    @singledispatchmethod
-    def _through(self, node: Node, part: Placed, state: _State, held: int) -> _State:
-        raise TypeError(f"{node.kind} has no rule for how shapes pass it")  # only a kind added by halves
+    def passed(self, part: Placed, state: _State, done: Arithmetic, held: int) -> _State:
+        fields = _fields_behind(state, done)
+        self.add(part, state.shape, done, fields, (state.fields,), state.held_with(held))
+        return _State(done.output, fields, state.depth + (done.stacked if done.neurons.terms else 0))
 
-    @_through.register
-    def _(self, node: Layer, part: Placed, state: _State, held: int) -> _State:
-        try:
-            done = arithmetic(node, state.shape)
-        except Misfit as misfit:
-            raise ShapeError(_located(part, state.shape, str(misfit))) from None
-        fields = state.fields
-        if done.axes:
-            fields = tuple(f.through(axis) for f, axis in zip(fields, done.axes, strict=True))
-        elif done.whole and len(state.shape) > 1:
-            fields = tuple(f.over(units) for f, units in zip(fields, state.shape[1:], strict=True))
-        self._add(part, state.shape, done, fields, (state.fields,), state.held_with(held))
-        return _State(done.output, fields, state.depth + (done.neurons.value > 0))
-
-    @_through.register(Sequential)
-    @_through.register(Repeat)
-    def _(self, node: Node, part: Placed, state: _State, held: int) -> _State:
-        return self.chain(part.chains[0], state, held)
-
-    @_through.register
-    def _(self, node: Residual, part: Placed, state: _State, held: int) -> _State:
-        held = state.held_with(held)
-        body = self.chain(part.chains[0], state.waiting(), held)
-        held += math.prod(body.shape)
-        around = self.chain(part.chains[1], state.waiting(), held)
-        if body.shape != around.shape:
-            raise ShapeError(
-                _located(
-                    part,
-                    state.shape,
-                    f"the body gives {body.shape} and the shortcut {around.shape}, which cannot be added; "
-                    + _shortcut_fix(node, state.shape, body.shape),
-                )
-            )
-        fields = _joined(body, around)
-        held = around.held_with(held)
-        self._add(part, state.shape, Arithmetic(body.shape), fields, (body.fields, around.fields), held)
-        return _State(body.shape, fields, max(body.depth, around.depth))
-
-    @_through.register
-    def _(self, node: Concat, part: Placed, state: _State, held: int) -> _State:
-        held = state.held_with(held)
-        ends: list[_State] = []
-        for chain in part.chains:
-            ends.append(self.chain(chain, state.waiting(), held))
-            held = ends[-1].held_with(held)
-        sizes = [end.shape[1:] for end in ends]
-        if any(size != sizes[0] for size in sizes):
-            each = ", ".join(f"{c[0].name} gives {e.shape}" for c, e in zip(part.chains, ends, strict=True))
-            raise ShapeError(
-                _located(
-                    part,
-                    state.shape,
-                    f"the branches must end with maps of one size: {each}; "
-                    "give them the same strides, and padding='same' or (kernel_size − 1)/2",
-                )
-            )
-        output = (sum(end.shape[0] for end in ends), *sizes[0])
-        end = ends[0]
-        for other in ends[1:]:
-            end = _State(end.shape, _joined(end, other), max(end.depth, other.depth))
-        before = tuple(e.fields for e in ends)
-        self._add(part, state.shape, Arithmetic(output), end.fields, before, held)
-        return _State(output, end.fields, end.depth)
-
-    @_through.register
-    def _(self, node: AuxHead, part: Placed, state: _State, held: int) -> _State:
-        self.chain(part.chains[0], state.waiting(), state.held_with(held))
-        return state
-
-    def _add(
+    def add(
         self,
         part: Placed,
         shape: Shape,
@@ -208,6 +159,110 @@ class _Walk:
                 batch_size=self._batch_size,
             )
         )
+
+
+@singledispatch
+def _through(node: Node, walk: _Walk, part: Placed, state: _State, held: int) -> _State:
+    raise TypeError(f"{node.kind} has no rule for how shapes pass it")  # only a kind added by halves
+
+
+@_through.register
+def _(node: Layer, walk: _Walk, part: Placed, state: _State, held: int) -> _State:
+    try:
+        done = walk.arithmetic(node, state.shape)
+    except Misfit as misfit:
+        raise ShapeError(_located(part, state.shape, str(misfit))) from None
+    return walk.passed(part, state, done, held)
+
+
+@_through.register
+def _(node: MaxUnpool, walk: _Walk, part: Placed, state: _State, held: int) -> _State:
+    pool = next((row for row in walk.rows if row.path == node.pool and row.kind == "MaxPool"), None)
+    if pool is None:
+        pools = [row.path for row in walk.rows if row.kind == "MaxPool"]
+        known = f"MaxPool layers before it: {listed(pools)}" if pools else "there is none before it"
+        near = did_you_mean(node.pool, pools)
+        raise ShapeError(_located(part, state.shape, f"pool={node.pool!r} is no MaxPool.{near} {known}"))
+    windows = tuple(axis for axis in pool.arithmetic.axes if isinstance(axis, Axis))
+    try:
+        done = unpooled(state.shape, pool.input_shape, windows)
+    except Misfit as misfit:
+        raise ShapeError(_located(part, state.shape, str(misfit))) from None
+    return walk.passed(part, state, done, held)
+
+
+@_through.register(Sequential)
+@_through.register(Repeat)
+def _(node: Node, walk: _Walk, part: Placed, state: _State, held: int) -> _State:
+    return walk.chain(part.chains[0], state, held)
+
+
+@_through.register
+def _(node: Residual, walk: _Walk, part: Placed, state: _State, held: int) -> _State:
+    held = state.held_with(held)
+    body = walk.chain(part.chains[0], state.waiting(), held)
+    held += math.prod(body.shape)
+    around = walk.chain(part.chains[1], state.waiting(), held)
+    if body.shape != around.shape:
+        raise ShapeError(
+            _located(
+                part,
+                state.shape,
+                f"the body gives {body.shape} and the shortcut {around.shape}, which cannot be added; "
+                + _shortcut_fix(node, state.shape, body.shape),
+            )
+        )
+    fields = _joined(body, around)
+    held = around.held_with(held)
+    walk.add(part, state.shape, Arithmetic(body.shape), fields, (body.fields, around.fields), held)
+    return _State(body.shape, fields, max(body.depth, around.depth))
+
+
+@_through.register
+def _(node: Concat, walk: _Walk, part: Placed, state: _State, held: int) -> _State:
+    held = state.held_with(held)
+    ends: list[_State] = []
+    for chain in part.chains:
+        ends.append(walk.chain(chain, state.waiting(), held))
+        held = ends[-1].held_with(held)
+    sizes = [end.shape[1:] for end in ends]
+    if any(size != sizes[0] for size in sizes):
+        each = ", ".join(f"{c[0].name} gives {e.shape}" for c, e in zip(part.chains, ends, strict=True))
+        raise ShapeError(
+            _located(
+                part,
+                state.shape,
+                f"the branches must end with maps of one size: {each}; "
+                "give them the same strides, and padding='same' or (kernel_size − 1)/2",
+            )
+        )
+    output = (sum(end.shape[0] for end in ends), *sizes[0])
+    end = ends[0]
+    for other in ends[1:]:
+        end = _State(end.shape, _joined(end, other), max(end.depth, other.depth))
+    before = tuple(e.fields for e in ends)
+    walk.add(part, state.shape, Arithmetic(output), end.fields, before, held)
+    return _State(output, end.fields, end.depth)
+
+
+@_through.register
+def _(node: AuxHead, walk: _Walk, part: Placed, state: _State, held: int) -> _State:
+    walk.chain(part.chains[0], state.waiting(), state.held_with(held))
+    return state
+
+
+def _fields_behind(state: _State, done: Arithmetic) -> tuple[Field, ...]:
+    fields = state.fields
+    if done.tokens:
+        return (Field(),)
+    if len(done.axes) == len(fields) and done.axes:
+        return tuple(f.through(axis) for f, axis in zip(fields, done.axes, strict=True))
+    kept = len(done.output) > 1
+    if len(done.seen) == len(fields) and done.seen:
+        return tuple(f.over(units, kept=kept) for f, units in zip(fields, done.seen, strict=True))
+    if kept and len(state.shape) == 1:  # a vector laid out as maps: each position sees what the vector saw
+        return tuple(f.over(1, kept=True) for f in fields)
+    return fields
 
 
 def _joined(a: _State, b: _State) -> tuple[Field, ...]:

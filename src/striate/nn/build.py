@@ -14,8 +14,20 @@ from torch import nn
 
 from striate.analyze import analyze
 from striate.nn import init, layers
-from striate.nn.builders import Shape, layer_module
-from striate.spec import AuxHead, Concat, Layer, Network, Node, Placed, Repeat, Residual, Sequential
+from striate.nn.builders import Shape, layer_module, switched
+from striate.spec import (
+    AuxHead,
+    Concat,
+    Layer,
+    MaxPool,
+    MaxUnpool,
+    Network,
+    Node,
+    Placed,
+    Repeat,
+    Residual,
+    Sequential,
+)
 
 __all__ = ["build"]
 
@@ -39,9 +51,26 @@ def build(network: Network, seed: int | None = None) -> nn.Module:
     # Without storage first: torch's own initialization would be thrown away (1.5 s for VGG-16).
     with torch.device("meta"):
         module = nn.Sequential(OrderedDict(_modules(network.placed, shapes)))
+        _connect_unpoolings(module, network, shapes)
     module.to_empty(device="cpu")
     init.initialize(module, network, _drawn_seed() if seed is None else seed)
     return module
+
+
+def _connect_unpoolings(module: nn.Module, network: Network, shapes: dict[str, Shape]) -> None:
+    """Give every `MaxUnpool` the pooling that it names, which is made one that remembers its switches."""
+    nodes = dict(network.walk())
+    for path, node in nodes.items():
+        if not isinstance(node, MaxUnpool):
+            continue
+        pool, unpool = module.get_submodule(node.pool), module.get_submodule(path)
+        if not isinstance(pool, layers.SwitchedMaxPool):
+            described = nodes[node.pool]
+            assert isinstance(described, MaxPool)
+            pool = switched(described, shapes[node.pool])
+            module.set_submodule(node.pool, pool)
+        assert isinstance(unpool, layers.MaxUnpool)
+        unpool.connect(pool)
 
 
 def _drawn_seed() -> int:

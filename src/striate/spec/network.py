@@ -235,7 +235,9 @@ def _last_with_outputs(chain: tuple[Placed, ...]) -> tuple[str, Node, str] | Non
 
 def _meaning(part: Placed) -> list[Any]:
     options = {
-        f.name: _plain(getattr(part.node, f.name))
+        f.name: getattr(part.node, f.name)
+        if f.name in part.node.lists
+        else _plain(getattr(part.node, f.name))
         for f in fields_of(type(part.node))
         if f.name not in ("name", "n", *part.node.holds)
     }

@@ -38,6 +38,7 @@ class Node:
 
     stem: ClassVar[str] = "node"
     holds: ClassVar[tuple[str, ...]] = ()  # the fields that hold other nodes
+    lists: ClassVar[tuple[str, ...]] = ()  # the fields whose tuples are lists, not one entry per axis
 
     name: Name | None = dataclasses.field(default=None, kw_only=True)
 

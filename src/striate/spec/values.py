@@ -14,19 +14,27 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, WithJsonSchema
 
 __all__ = [
+    "Connections",
     "Count",
+    "Exponent",
+    "LayerPath",
+    "Margin",
     "Name",
     "Padding",
     "PoolPadding",
     "Positive",
     "Probability",
     "Shape",
+    "Share",
     "Size",
     "check_shape",
 ]
 
 LIMIT = 2**31
 """Whole numbers stay below it, so that every figure made of them can be written and divided."""
+
+MAX_CONNECTED = 10_000
+"""Most output maps that a connection table may have."""
 
 PADDING_WORDS = ("valid", "same", "full", "causal")
 POOL_PADDING_WORDS = ("valid", "same")
@@ -77,6 +85,18 @@ def _probability(value: Any) -> float:
     return float(value)
 
 
+def _share(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1:
+        raise ValueError("must be a number between 0 and 1")
+    return float(value)
+
+
+def _exponent(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 1 <= value <= 100:
+        raise ValueError("must be a number from 1 to 100")
+    return float(value)
+
+
 def _positive(value: Any) -> float:
     if isinstance(value, str) and re.fullmatch(r"\d+e[-+]?\d+", value):
         raise ValueError(
@@ -97,6 +117,31 @@ def _size(value: Any) -> int | tuple[int, ...]:
         return _count(value)
     except ValueError:
         raise ValueError(allowed) from None
+
+
+def _margin(value: Any) -> int | tuple[int, ...]:
+    allowed = "must be a whole number of at least 0 and below 2³¹, or one per axis"
+    try:
+        if isinstance(value, list | tuple):
+            if not 1 <= len(value) <= 3:
+                raise ValueError
+            return tuple(_at_least(v, 0) for v in value)
+        return _at_least(value, 0)
+    except ValueError:
+        raise ValueError(allowed) from None
+
+
+def _connections(value: Any) -> tuple[tuple[int, ...], ...]:
+    allowed = "must list, for each output map, the numbers of the input maps it reads, from 0, none twice"
+    if not isinstance(value, list | tuple) or not value or len(value) > MAX_CONNECTED:
+        raise ValueError(allowed)
+    try:
+        table = tuple(tuple(_at_least(v, 0) for v in row) for row in value)
+    except (TypeError, ValueError):
+        raise ValueError(allowed) from None
+    if not all(row and len(set(row)) == len(row) for row in table):
+        raise ValueError(allowed)
+    return table
 
 
 def _padding(value: Any, words: tuple[str, ...]) -> int | str | tuple[int | tuple[int, int], ...]:
@@ -141,6 +186,12 @@ def _name(value: Any) -> str:
     return value
 
 
+def _layer_path(value: Any) -> str:
+    if not isinstance(value, str) or len(value) > 1000 or not all(map(_NAME.fullmatch, value.split("."))):
+        raise ValueError("must be the path of a layer, such as 'stage1.pool1'")
+    return value
+
+
 def check_shape(value: Any) -> tuple[int, ...]:
     """Return ``value`` as a shape of one image, ``(C,)``, ``(C, L)``, ``(C, H, W)`` or ``(C, D, H, W)``.
 
@@ -179,10 +230,42 @@ Probability = Annotated[
 Positive = Annotated[
     float, BeforeValidator(_positive), WithJsonSchema({"type": "number", "exclusiveMinimum": 0})
 ]
+Share = Annotated[
+    float,
+    BeforeValidator(_share),
+    WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}),
+]
+Exponent = Annotated[
+    float, BeforeValidator(_exponent), WithJsonSchema({"type": "number", "minimum": 1, "maximum": 100})
+]
 Size = Annotated[
     int | tuple[int, ...],
     BeforeValidator(_size),
     WithJsonSchema({"anyOf": [_WHOLE_SCHEMA, _per_axis_schema(_WHOLE_SCHEMA)]}),
+]
+Margin = Annotated[
+    int | tuple[int, ...],
+    BeforeValidator(_margin),
+    WithJsonSchema(
+        {"anyOf": [_WHOLE_SCHEMA | {"minimum": 0}, _per_axis_schema(_WHOLE_SCHEMA | {"minimum": 0})]}
+    ),
+]
+Connections = Annotated[
+    tuple[tuple[int, ...], ...],
+    BeforeValidator(_connections),
+    WithJsonSchema(
+        {
+            "type": "array",
+            "minItems": 1,
+            "maxItems": MAX_CONNECTED,
+            "items": {
+                "type": "array",
+                "minItems": 1,
+                "uniqueItems": True,
+                "items": _WHOLE_SCHEMA | {"minimum": 0},
+            },
+        }
+    ),
 ]
 Padding = Annotated[
     int | str | tuple[int | tuple[int, int], ...],
@@ -198,6 +281,13 @@ Name = Annotated[
     str,
     BeforeValidator(_name),
     WithJsonSchema({"type": "string", "pattern": f"^{_NAME.pattern}$", "maxLength": 100}),
+]
+LayerPath = Annotated[
+    str,
+    BeforeValidator(_layer_path),
+    WithJsonSchema(
+        {"type": "string", "pattern": rf"^{_NAME.pattern}(\.{_NAME.pattern})*$", "maxLength": 1000}
+    ),
 ]
 Shape = Annotated[
     tuple[int, ...],

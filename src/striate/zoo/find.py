@@ -4,35 +4,20 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import MappingProxyType
 
-from striate.errors import DescriptionError, StriateError, unknown_name
+from striate.errors import DescriptionError, StriateError, did_you_mean
 from striate.spec import Network
-from striate.zoo.alexnet import alexnet
-from striate.zoo.googlenet import googlenet, googlenet_aux
-from striate.zoo.lenet import lenet5, lenet5_relu
-from striate.zoo.mlp import mlp
-from striate.zoo.resnet import resnet18
-from striate.zoo.vgg import vgg16
+from striate.zoo.registry import ALIASES, NETWORKS
 
-__all__ = ["NETWORKS", "find"]
-
-NETWORKS: Mapping[str, Callable[..., Network]] = MappingProxyType(
-    {
-        function.__name__: function
-        for function in (mlp, lenet5, lenet5_relu, alexnet, vgg16, googlenet, googlenet_aux, resnet18)
-    }
-)
-"""Every named network's function, oldest first."""
+__all__ = ["find"]
 
 
 def find(name: str, num_classes: int | None = None) -> Network:
     """Return the network called ``name``: of the zoo, a description file, or ``module:function``.
 
     Args:
-        name: What the user typed.
+        name: What the user typed; aliases such as ``vgg_d`` are understood.
         num_classes: How many outputs a zoo network is to have; described networks stay as they are.
 
     Raises:
@@ -43,11 +28,17 @@ def find(name: str, num_classes: int | None = None) -> Network:
         return Network.load(path)
     if ":" in name:
         return _imported(name)
-    if name in NETWORKS:
-        make = NETWORKS[name]
-        return make() if num_classes is None else make(num_classes=num_classes)
-    hint = "Or give a .yaml or .json file, or module:function."
-    raise DescriptionError(f"{unknown_name('network', name, NETWORKS)} {hint}")
+    entry = NETWORKS.get(ALIASES.get(name, name))
+    if entry is None:
+        raise DescriptionError(
+            f"unknown network {name!r}.{did_you_mean(name, [*NETWORKS, *ALIASES])} striate zoo lists all of them. "
+            "Or give a .yaml or .json file, or module:function."
+        )
+    if num_classes is None:
+        return entry.make()
+    if not entry.takes_num_classes:
+        raise DescriptionError(f"{name} has no classes: it gives back what it is given.")
+    return entry.make(num_classes=num_classes)
 
 
 def _imported(name: str) -> Network:

@@ -1,17 +1,15 @@
-"""What a rule gives, and how the rule of a layer is found: by its type.
-
-Legend: C channels.
-"""
+"""What a rule gives, and how the rule of a layer is found: by its type. Legend: C channels."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import singledispatch
 
-from striate.analyze.terms import NOTHING, Axis, Sum
+from striate.analyze.axes import AnyAxis
+from striate.analyze.terms import NOTHING, Sum
 from striate.spec.layers import Layer
 
-__all__ = ["Arithmetic", "Misfit", "Shape", "arithmetic", "need_axes"]
+__all__ = ["Arithmetic", "Misfit", "Shape", "arithmetic", "divided", "need_axes", "need_steps"]
 
 Shape = tuple[int, ...]
 
@@ -29,8 +27,10 @@ class Arithmetic:
         neurons: Units that have weights of their own inputs: outputs of convolutions and linear layers.
         dense: Weights of a fully connected layer between the same input and output.
         local: Weights of a layer with the same windows that does not share them between positions.
-        axes: The sliding window on each spatial axis; empty where the layer works point by point.
-        whole: Whether every output sees every position of the input.
+        axes: The window on each spatial axis; empty where the layer works point by point.
+        seen: Where every output sees all positions: how many there are on each axis.
+        stacked: Layers with weights one behind the other, if any.
+        tokens: Whether the input is of tokens, so that its steps are the positions that later layers see.
     """
 
     output: Shape
@@ -40,8 +40,10 @@ class Arithmetic:
     neurons: Sum = NOTHING
     dense: Sum = NOTHING
     local: Sum = NOTHING
-    axes: tuple[Axis, ...] = ()
-    whole: bool = False
+    axes: tuple[AnyAxis, ...] = ()
+    seen: Shape = ()
+    stacked: int = 1
+    tokens: bool = False
 
 
 @singledispatch
@@ -58,3 +60,24 @@ def need_axes(shape: Shape) -> None:
     """Raise `Misfit` unless ``shape`` has spatial axes."""
     if len(shape) < 2:
         raise Misfit("it needs a map (C, L), (C, H, W) or (C, D, H, W), not a vector; put it before Flatten")
+
+
+def need_steps(shape: Shape) -> None:
+    """Raise `Misfit` unless ``shape`` is that of a sequence."""
+    if len(shape) != 2:
+        raise Misfit(
+            "it needs a sequence (T, C); tokens (T,) become one by Embedding or OneHot, maps by "
+            "Reshape, and a signal (C, L) by Transpose"
+        )
+
+
+def divided(what: str, count: int, name: str, by: int) -> int:
+    """Return ``count / by``.
+
+    Raises:
+        Misfit: if ``by`` does not divide ``count``.
+    """
+    if count % by:
+        divisors = [str(d) for d in range(1, count + 1) if count % d == 0][:12]
+        raise Misfit(f"{name}={by} does not divide the {count} {what}; use one of {', '.join(divisors)}")
+    return count // by

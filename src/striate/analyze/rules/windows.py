@@ -6,16 +6,46 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
+from striate.analyze.axes import AdaptiveAxis, Axis, TransposedAxis, UpsampledAxis
 from striate.analyze.rules.base import Misfit, Shape, need_axes
-from striate.analyze.terms import Axis
-from striate.spec.layers import AvgPool, Conv, MaxPool
+from striate.spec.layers import (
+    AdaptiveAvgPool,
+    AdaptiveMaxPool,
+    AvgPool,
+    Conv,
+    ConvTranspose,
+    DepthwiseConv,
+    LocallyConnected,
+    LpPool,
+    MaxPool,
+    SeparableConv,
+    StochasticPool,
+    Subsample,
+    TableConv,
+    TiledConv,
+    Upsample,
+)
 
-__all__ = ["conv_axes", "pool_axes", "same_padding"]
+__all__ = [
+    "AnyConv",
+    "AnyPool",
+    "adaptive_axes",
+    "around",
+    "conv_axes",
+    "per_axis",
+    "pool_axes",
+    "same_padding",
+    "subsample_axes",
+    "transposed_axes",
+    "upsampled_axes",
+]
 
 _T = TypeVar("_T")
+AnyConv = Conv | DepthwiseConv | SeparableConv | LocallyConnected | TiledConv | TableConv
+AnyPool = MaxPool | AvgPool | LpPool | StochasticPool
 
 
-def conv_axes(layer: Conv, shape: Shape) -> tuple[Axis, ...]:
+def conv_axes(layer: AnyConv, shape: Shape) -> tuple[Axis, ...]:
     """Return the window of a convolution on each spatial axis of ``shape``.
 
     Raises:
@@ -28,7 +58,7 @@ def conv_axes(layer: Conv, shape: Shape) -> tuple[Axis, ...]:
     return _axes(sizes, layer.kernel_size, layer.stride, layer.padding, layer.dilation, ceil_mode=False)
 
 
-def pool_axes(layer: MaxPool | AvgPool, shape: Shape) -> tuple[Axis, ...]:
+def pool_axes(layer: AnyPool, shape: Shape) -> tuple[Axis, ...]:
     """Return the window of a pooling layer on each spatial axis of ``shape``.
 
     Raises:
@@ -44,6 +74,74 @@ def pool_axes(layer: MaxPool | AvgPool, shape: Shape) -> tuple[Axis, ...]:
                 f"window would hold padding alone; use at most {a.kernel - 1}"
             )
     return axes
+
+
+def subsample_axes(layer: Subsample, shape: Shape) -> tuple[Axis, ...]:
+    """Return the window of a trainable subsampling on each spatial axis of ``shape``.
+
+    Raises:
+        Misfit: if the window does not fit.
+    """
+    need_axes(shape)
+    stride = layer.kernel_size if layer.stride is None else layer.stride
+    return _axes(shape[1:], layer.kernel_size, stride, 0, 1, ceil_mode=False)
+
+
+def transposed_axes(layer: ConvTranspose, shape: Shape) -> tuple[TransposedAxis, ...]:
+    """Return the window of a transposed convolution on each spatial axis of ``shape``.
+
+    Raises:
+        Misfit: if nothing is left of the output, or more is added than the stride allows.
+    """
+    need_axes(shape)
+    rank = len(shape) - 1
+    fields = ("kernel_size", "stride", "dilation", "padding", "output_padding")
+    settings = [per_axis(name, getattr(layer, name), rank) for name in fields]
+    axes = tuple(TransposedAxis(*window) for window in zip(shape[1:], *settings, strict=True))
+    for a in axes:
+        if a.added >= max(a.stride, a.dilation):
+            raise Misfit(
+                f"output_padding={a.added} is not less than the stride {a.stride} or the dilation {a.dilation}; "
+                f"use at most {max(a.stride, a.dilation) - 1}"
+            )
+        if a.output < 1:
+            raise Misfit(f"padding={a.cut} cuts off all of the output: {a.work}; use less")
+    return axes
+
+
+def upsampled_axes(layer: Upsample, shape: Shape) -> tuple[UpsampledAxis, ...]:
+    """Return each spatial axis of ``shape``, made longer.
+
+    Raises:
+        Misfit: if there are none.
+    """
+    need_axes(shape)
+    scales = per_axis("scale_factor", layer.scale_factor, len(shape) - 1)
+    return tuple(
+        UpsampledAxis(n, f, layer.mode == "bilinear") for n, f in zip(shape[1:], scales, strict=True)
+    )
+
+
+def adaptive_axes(layer: AdaptiveAvgPool | AdaptiveMaxPool, shape: Shape) -> tuple[AdaptiveAxis, ...]:
+    """Return the windows of an adaptive pooling on each spatial axis of ``shape``.
+
+    Raises:
+        Misfit: if more outputs are asked for than there are inputs.
+    """
+    need_axes(shape)
+    sizes = per_axis("output_size", layer.output_size, len(shape) - 1)
+    for n, out in zip(shape[1:], sizes, strict=True):
+        if out > n:
+            raise Misfit(
+                f"output_size={out} is more than the {n} positions of the input; use at most {n}, or Upsample"
+            )
+    return tuple(AdaptiveAxis(n, out) for n, out in zip(shape[1:], sizes, strict=True))
+
+
+def around(size: int, shape: Shape) -> tuple[Axis, ...]:
+    """Return, for each spatial axis of ``shape``, the window of ``size`` positions around each position."""
+    need_axes(shape)
+    return tuple(Axis(n, size, 1, 1, (size - 1) // 2, size // 2) for n in shape[1:])
 
 
 def same_padding(size: int, kernel: int, stride: int, dilation: int) -> tuple[int, int]:
@@ -63,9 +161,9 @@ def _axes(
     ceil_mode: bool,
 ) -> tuple[Axis, ...]:
     rank = len(sizes)
-    kernels = _per_axis("kernel_size", kernel_size, rank)
-    strides = _per_axis("stride", stride, rank)
-    dilations = _per_axis("dilation", dilation, rank)
+    kernels = per_axis("kernel_size", kernel_size, rank)
+    strides = per_axis("stride", stride, rank)
+    dilations = per_axis("dilation", dilation, rank)
     pads = list(_pads(sizes, kernels, strides, dilations, padding))
     windows = zip(sizes, kernels, strides, dilations, pads, strict=True)
     axes = tuple(Axis(n, k, s, d, *pad, ceil_mode) for n, k, s, d, pad in windows)
@@ -99,12 +197,17 @@ def _pads(
             yield from ((span, 0) for span in spans)
         case _:
             assert not isinstance(padding, str)
-            each: tuple[int | tuple[int, int], ...] = _per_axis("padding", padding, len(sizes))
+            each: tuple[int | tuple[int, int], ...] = per_axis("padding", padding, len(sizes))
             for pad in each:
                 yield pad if isinstance(pad, tuple) else (pad, pad)
 
 
-def _per_axis(name: str, value: _T | tuple[_T, ...], rank: int) -> tuple[_T, ...]:
+def per_axis(name: str, value: _T | tuple[_T, ...], rank: int) -> tuple[_T, ...]:
+    """Return ``value`` as one entry per axis.
+
+    Raises:
+        Misfit: if it has another number of entries.
+    """
     if not isinstance(value, tuple):
         return (value,) * rank
     if len(value) != rank:

@@ -1,6 +1,26 @@
 """The layers PyTorch lacks or does otherwise. They are ordinary modules and know nothing of descriptions."""
 
-from striate.nn.layers.compose import AuxHead, Concat, Residual, aux_losses
+from striate.nn.layers.compose import (
+    AuxHead,
+    Concat,
+    Residual,
+    aux_losses,
+)
+from striate.nn.layers.crf import (
+    LinearChainCRF,
+)
+from striate.nn.layers.local import (
+    LocallyConnected,
+    SeparableConv,
+    TableConv,
+    TiledConv,
+    Windows,
+)
+from striate.nn.layers.normalization import (
+    ChannelNorm,
+    LocalContrastNorm,
+    ResponseNormWithin,
+)
 from striate.nn.layers.padded import (
     PaddedAvgPool,
     PaddedConv1d,
@@ -13,12 +33,58 @@ from striate.nn.layers.padded import (
     PadRule,
     Pads,
 )
-from striate.nn.layers.pooling import GlobalAvgPool
+from striate.nn.layers.pooling import (
+    ChannelPool,
+    GlobalAvgPool,
+    GlobalMaxPool,
+    LpPool,
+    MaxUnpool,
+    StochasticPool,
+    Subsample,
+    SwitchedMaxPool,
+)
+from striate.nn.layers.regularization import (
+    DropConnect,
+    GaussianNoise,
+    SparsityPenalty,
+    StochasticDepth,
+)
+from striate.nn.layers.sequence import (
+    GRU,
+    LSTM,
+    RNN,
+    LastStep,
+    OneHot,
+    Transpose,
+)
+from striate.nn.layers.shapes import (
+    RBF,
+    PadChannels,
+    Reshape,
+    ScaledTanh,
+)
 
 __all__ = [
+    "GRU",
+    "LSTM",
+    "RBF",
+    "RNN",
     "AuxHead",
+    "ChannelNorm",
+    "ChannelPool",
     "Concat",
+    "DropConnect",
+    "GaussianNoise",
     "GlobalAvgPool",
+    "GlobalMaxPool",
+    "LastStep",
+    "LinearChainCRF",
+    "LocalContrastNorm",
+    "LocallyConnected",
+    "LpPool",
+    "MaxUnpool",
+    "OneHot",
+    "PadChannels",
     "PadFirst",
     "PadRule",
     "PaddedAvgPool",
@@ -29,6 +95,19 @@ __all__ = [
     "PaddedMaxPool2d",
     "PaddedMaxPool3d",
     "Pads",
+    "Reshape",
     "Residual",
+    "ResponseNormWithin",
+    "ScaledTanh",
+    "SeparableConv",
+    "SparsityPenalty",
+    "StochasticDepth",
+    "StochasticPool",
+    "Subsample",
+    "SwitchedMaxPool",
+    "TableConv",
+    "TiledConv",
+    "Transpose",
+    "Windows",
     "aux_losses",
 ]

@@ -7,6 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from striate.nn.layers.regularization import SparsityPenalty
+
 __all__ = ["AuxHead", "Concat", "Residual", "aux_losses"]
 
 
@@ -63,7 +65,14 @@ class AuxHead(_Chains):
 
 
 def aux_losses(module: nn.Module, loss: Callable[[Tensor], Tensor]) -> list[Tensor]:
-    """Return ``weight * loss(output)`` of every auxiliary head that ran since the last call."""
-    heads = [part for part in module.modules() if isinstance(part, AuxHead)]
-    outputs = [(head.weight, head.take()) for head in heads]
-    return [weight * loss(output) for weight, output in outputs if output is not None]
+    """Return what the parts of ``module`` that ran since the last call add to the training loss.
+
+    ``weight * loss(output)`` of every `AuxHead`, and the penalty of every `SparsityPenalty`.
+    """
+    added = []
+    for part in module.modules():
+        if isinstance(part, AuxHead) and (output := part.take()) is not None:
+            added.append(part.weight * loss(output))
+        elif isinstance(part, SparsityPenalty) and (penalty := part.take()) is not None:
+            added.append(penalty)
+    return added

@@ -1,10 +1,32 @@
-"""Pooling that PyTorch lacks."""
+"""Pooling that PyTorch lacks or does otherwise, and unpooling by switches.
+
+Legend: N batch, C channels, K positions of a window.
+"""
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+import math
+from collections.abc import Sequence
 
-__all__ = ["GlobalAvgPool"]
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from striate.nn.layers.padded import PadRule, padded_with
+
+__all__ = [
+    "ChannelPool",
+    "GlobalAvgPool",
+    "GlobalMaxPool",
+    "LpPool",
+    "MaxUnpool",
+    "StochasticPool",
+    "Subsample",
+    "SwitchedMaxPool",
+]
+
+_AVG_POOL = (F.avg_pool1d, F.avg_pool2d, F.avg_pool3d)
+_MAX_POOL = (F.max_pool1d, F.max_pool2d, F.max_pool3d)
 
 
 class GlobalAvgPool(nn.Module):
@@ -12,3 +34,139 @@ class GlobalAvgPool(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x.flatten(2).mean(2)
+
+
+class GlobalMaxPool(nn.Module):
+    """``(N, C, *size) -> (N, C)``, the largest value of each map."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.flatten(2).amax(2)
+
+
+class _WindowPool(nn.Module):
+    """Windows that the padding rule makes whole; what they give, the subclass says."""
+
+    def __init__(self, kernel: Sequence[int], stride: Sequence[int], pads: PadRule) -> None:
+        super().__init__()
+        self.kernel = tuple(kernel)
+        self.stride = tuple(stride)
+        self.pads = pads
+
+    def summed(self, x: Tensor) -> Tensor:
+        """Return the sum of each window of ``x``, padding counting as zero."""
+        pool = _AVG_POOL[len(self.kernel) - 1]
+        return pool(padded_with(x, self.pads(x.shape[2:]), 0.0), self.kernel, self.stride) * math.prod(
+            self.kernel
+        )
+
+
+class LpPool(_WindowPool):
+    """``(sum of |x| ** p) ** (1 / p)`` of each window; its gradient where all are zero is zero, not infinite."""
+
+    def __init__(self, kernel: Sequence[int], stride: Sequence[int], pads: PadRule, p: float) -> None:
+        super().__init__(kernel, stride, pads)
+        self.p = p
+
+    def forward(self, x: Tensor) -> Tensor:
+        total = self.summed(x.abs().pow(self.p))
+        positive = total > 0
+        return torch.where(positive, torch.where(positive, total, 1.0).pow(1 / self.p), 0.0)
+
+
+class StochasticPool(_WindowPool):
+    """One value of each window, drawn by its size; in evaluation the expectation of that."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.relu(x)
+        return self._drawn(x) if self.training else self._expected(x)
+
+    def _expected(self, x: Tensor) -> Tensor:
+        total = self.summed(x)
+        return self.summed(x * x) / torch.where(total > 0, total, 1.0)
+
+    def _drawn(self, x: Tensor) -> Tensor:
+        windows = padded_with(x, self.pads(x.shape[2:]), 0.0)
+        for axis, (kernel, stride) in enumerate(zip(self.kernel, self.stride, strict=True), 2):
+            windows = windows.unfold(axis, kernel, stride)
+        windows = windows.flatten(2 + len(self.kernel))  # (N, C, *out, K)
+        with torch.no_grad():
+            up_to = windows.cumsum(-1)
+            drawn = torch.rand_like(up_to[..., :1]) * up_to[..., -1:]
+            index = (up_to <= drawn).sum(-1, keepdim=True).clamp(max=windows.shape[-1] - 1)
+        return windows.gather(-1, index).squeeze(-1)
+
+
+class Subsample(nn.Module):
+    """LeCun's trainable subsampling: the sum of each window times the map's coefficient, plus its bias."""
+
+    def __init__(self, channels: int, kernel: Sequence[int], stride: Sequence[int]) -> None:
+        super().__init__()
+        self.kernel = tuple(kernel)
+        self.stride = tuple(stride)
+        self.weight = nn.Parameter(torch.empty(channels))
+        self.bias = nn.Parameter(torch.empty(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        ones = (1,) * len(self.kernel)
+        mean = _AVG_POOL[len(self.kernel) - 1](x, self.kernel, self.stride)
+        scale = self.weight.view(-1, *ones) * math.prod(self.kernel)
+        return torch.addcmul(self.bias.view(-1, *ones), mean, scale)
+
+
+class ChannelPool(nn.Module):
+    """``(N, C, *size) -> (N, C / size, *size)``: maximum or mean of neighboring channels."""
+
+    def __init__(self, size: int, mode: str) -> None:
+        super().__init__()
+        self.size = size
+        self.mode = mode
+
+    def forward(self, x: Tensor) -> Tensor:
+        groups = x.reshape(len(x), x.shape[1] // self.size, self.size, *x.shape[2:])
+        return groups.amax(2) if self.mode == "max" else groups.mean(2)
+
+
+class SwitchedMaxPool(nn.Module):
+    """Max pooling that remembers where its maxima were in the last forward, for a `MaxUnpool`."""
+
+    def __init__(self, kernel: Sequence[int], stride: Sequence[int], pads: PadRule) -> None:
+        super().__init__()
+        self.kernel = tuple(kernel)
+        self.stride = tuple(stride)
+        self.pads = pads
+        self._switches: Tensor | None = None
+        self._sizes: list[tuple[int, ...]] = []
+
+    def forward(self, x: Tensor) -> Tensor:
+        padded = padded_with(x, self.pads(x.shape[2:]), -math.inf)
+        pool = _MAX_POOL[len(self.kernel) - 1]
+        pooled, self._switches = pool(padded, self.kernel, self.stride, return_indices=True)
+        self._sizes = [tuple(x.shape[2:]), tuple(padded.shape[2:])]
+        return pooled
+
+    def unpool(self, x: Tensor) -> Tensor:
+        """Return ``x``, of the shape of the last output, laid where its maxima were; values that meet are added."""
+        if self._switches is None or self._switches.shape != x.shape:
+            raise RuntimeError("MaxUnpool runs after the MaxPool that it names, on values of the same shape")
+        size, padded = self._sizes
+        laid = x.new_zeros(*x.shape[:2], math.prod(padded))
+        laid = laid.scatter_add(2, self._switches.flatten(2), x.flatten(2)).view(*x.shape[:2], *padded)
+        for axis, ((before, _), n) in enumerate(zip(self.pads(size), size, strict=True), 2):
+            laid = laid.narrow(axis, before, n)
+        return laid
+
+
+class MaxUnpool(nn.Module):
+    """Undoes a `SwitchedMaxPool` by its switches."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._pool: tuple[SwitchedMaxPool, ...] = ()  # in a tuple: it is no part of this module
+
+    def connect(self, pool: SwitchedMaxPool) -> None:
+        """Take the switches of ``pool``."""
+        self._pool = (pool,)
+
+    def forward(self, x: Tensor) -> Tensor:
+        (pool,) = self._pool
+        return pool.unpool(x)

@@ -6,9 +6,9 @@ from typing import ClassVar
 
 from striate.spec.layers.base import Layer
 from striate.spec.node import layer_kind
-from striate.spec.values import Count
+from striate.spec.values import Count, Shape
 
-__all__ = ["Flatten", "Identity", "Linear"]
+__all__ = ["RBF", "Flatten", "Identity", "Linear", "PadChannels", "Reshape"]
 
 
 @layer_kind
@@ -20,12 +20,54 @@ class Flatten(Layer):
 
 @layer_kind
 class Linear(Layer):
-    """Fully connected layer: ``(in,) -> (out_features,)``. Weights: ``(out_features, in)``."""
+    """Fully connected layer: ``(in,) -> (out_features,)``. Weights: ``(out_features, in)``.
+
+    Attributes:
+        bias: Whether each output has a bias.
+        per_step: For a sequence: the same layer at each step, ``(T, in) -> (T, out_features)``.
+    """
 
     stem: ClassVar[str] = "linear"
 
     out_features: Count
     bias: bool = True
+    per_step: bool = False
+
+
+@layer_kind
+class RBF(Layer):
+    """Euclidean radial basis function units: minus the squared distance to each class's code (LeCun et al. 1998).
+
+    ``(in,) -> (out_features,)``, ``-sum of (x - code) ** 2``; negated, so that the nearest code has the largest
+    output. The codes are of ±1, drawn once and not learned: LeNet-5 drew its own as bitmaps of the digits.
+    """
+
+    stem: ClassVar[str] = "rbf"
+
+    out_features: Count
+
+
+@layer_kind
+class Reshape(Layer):
+    """The same values in another shape, such as a code as maps: ``(C,) -> shape``."""
+
+    stem: ClassVar[str] = "reshape"
+    lists: ClassVar[tuple[str, ...]] = ("shape",)
+
+    shape: Shape
+
+
+@layer_kind
+class PadChannels(Layer):
+    """Maps of zeros added behind the channels: ``(C, *size) -> (out_channels, *size)``.
+
+    The parameter-free shortcut of residual networks (He et al. 2015, option A), behind a pooling of kernel size 1
+    whose stride skips positions.
+    """
+
+    stem: ClassVar[str] = "pad"
+
+    out_channels: Count
 
 
 @layer_kind

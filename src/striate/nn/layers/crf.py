@@ -1,0 +1,119 @@
+"""The linear-chain conditional random field: forward, backward and Viterbi algorithms, in log space.
+
+A label sequence ``y`` scores ``start[y₁] + Σ emission[t, y_t] + Σ transitions[y_t, y_{t+1}] + end[y_T]``; its
+probability is the exponential of that over the sum of all sequences' (Lafferty, McCallum, Pereira 2001).
+Legend: N batch, T steps, K labels.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["LinearChainCRF"]
+
+
+class LinearChainCRF(nn.Module):
+    """A linear-chain CRF over ``labels`` labels; called, it gives log-marginals, ``(N, T, K) -> (N, T, K)``.
+
+    Every method takes ``lengths`` ``(N,)`` for sequences shorter than ``T``: steps behind a length are ignored.
+    """
+
+    def __init__(self, labels: int) -> None:
+        super().__init__()
+        self.transitions = nn.Parameter(torch.empty(labels, labels))  # from row to column
+        self.start = nn.Parameter(torch.empty(labels))
+        self.end = nn.Parameter(torch.empty(labels))
+
+    def forward(self, emissions: Tensor) -> Tensor:
+        """Return ``log P(y_t = k | emissions)`` for every step and label."""
+        alphas, betas = self._alphas(emissions, None), self._betas(emissions)
+        return alphas + betas - self._log_partition(alphas)[:, None, None]
+
+    def log_likelihood(self, emissions: Tensor, labels: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Return the log-probability of label sequences, ``(N,)``.
+
+        Args:
+            emissions: Scores of each label at each step, ``(N, T, K)``.
+            labels: ``(N, T)``, whole numbers below K; behind a length any of them.
+            lengths: ``(N,)``, from 1 to T; None means T.
+
+        Raises:
+            ValueError: if the shapes do not fit, or a label or length is out of range.
+        """
+        self._check(emissions, lengths, labels)
+        inside = self._inside(emissions, lengths)
+        emitted = emissions.gather(2, labels.unsqueeze(2)).squeeze(2)
+        moved = self.transitions[labels[:, :-1], labels[:, 1:]]
+        last = labels.gather(1, (inside.sum(1, keepdim=True) - 1)).squeeze(1)
+        score = self.start[labels[:, 0]] + self.end[last]
+        score = score + (emitted * inside).sum(1) + (moved * inside[:, 1:]).sum(1)
+        return score - self._log_partition(self._alphas(emissions, lengths))
+
+    def viterbi(self, emissions: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Return the most probable label sequences ``(N, T)``, -1 behind a length, and their scores ``(N,)``.
+
+        Raises:
+            ValueError: if the shapes do not fit, or a length is out of range.
+        """
+        self._check(emissions, lengths)
+        inside = self._inside(emissions, lengths)
+        best = self.start + emissions[:, 0]
+        came_from = []
+        for t in range(1, emissions.shape[1]):
+            values, previous = (best.unsqueeze(2) + self.transitions).max(1)
+            best = torch.where(inside[:, t, None], values + emissions[:, t], best)
+            came_from.append(previous)
+        scores, label = (best + self.end).max(1)
+        path = [torch.where(inside[:, -1], label, -1)]
+        for t in range(emissions.shape[1] - 2, -1, -1):
+            # Where step t + 1 is behind the end, its label is not decided yet: it is that of the last step.
+            label = torch.where(
+                inside[:, t + 1], came_from[t].gather(1, label.unsqueeze(1)).squeeze(1), label
+            )
+            path.append(torch.where(inside[:, t], label, -1))
+        return torch.stack(path[::-1], 1), scores
+
+    def _alphas(self, emissions: Tensor, lengths: Tensor | None) -> Tensor:
+        """Return the log-sum of all label sequences that end at step t with label k, ``(N, T, K)``."""
+        inside = self._inside(emissions, lengths)
+        alpha = self.start + emissions[:, 0]
+        alphas = [alpha]
+        for t in range(1, emissions.shape[1]):
+            after = torch.logsumexp(alpha.unsqueeze(2) + self.transitions, 1) + emissions[:, t]
+            alpha = torch.where(inside[:, t, None], after, alpha)
+            alphas.append(alpha)
+        return torch.stack(alphas, 1)
+
+    def _betas(self, emissions: Tensor) -> Tensor:
+        """Return the log-sum of all ways to go on after step t with label k, ``(N, T, K)``."""
+        beta = self.end.expand_as(emissions[:, 0])
+        betas = [beta]
+        for t in range(emissions.shape[1] - 1, 0, -1):
+            beta = torch.logsumexp(self.transitions + (emissions[:, t] + beta).unsqueeze(1), 2)
+            betas.append(beta)
+        return torch.stack(betas[::-1], 1)
+
+    def _log_partition(self, alphas: Tensor) -> Tensor:
+        return torch.logsumexp(alphas[:, -1] + self.end, 1)
+
+    def _inside(self, emissions: Tensor, lengths: Tensor | None) -> Tensor:
+        """Return which steps lie within their sequence, ``(N, T)``."""
+        batch, steps, _ = emissions.shape
+        if lengths is None:
+            return torch.ones(batch, steps, dtype=torch.bool, device=emissions.device)
+        return torch.arange(steps, device=emissions.device) < lengths.unsqueeze(1)
+
+    def _check(self, emissions: Tensor, lengths: Tensor | None, labels: Tensor | None = None) -> None:
+        known = len(self.start)
+        if emissions.dim() != 3 or emissions.shape[2] != known:
+            raise ValueError(f"emissions of shape {tuple(emissions.shape)}: must be (N, T, {known}).")
+        batch, steps, _ = emissions.shape
+        if lengths is not None and (
+            lengths.shape != (batch,) or not ((lengths >= 1) & (lengths <= steps)).all()
+        ):
+            raise ValueError(f"lengths: must be {batch} whole numbers from 1 to {steps}.")
+        if labels is None:
+            return
+        if labels.shape != (batch, steps) or not ((labels >= 0) & (labels < known)).all():
+            raise ValueError(f"labels: must be ({batch}, {steps}) whole numbers from 0 to {known - 1}.")

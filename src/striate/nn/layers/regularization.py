@@ -1,0 +1,79 @@
+"""What acts in training alone: noise, dropped connections, dropped depth, a penalty."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+__all__ = ["DropConnect", "GaussianNoise", "SparsityPenalty", "StochasticDepth"]
+
+
+class DropConnect(nn.Linear):
+    """A linear layer whose connections drop in training, anew for each image of the batch."""
+
+    def __init__(self, in_features: int, out_features: int, p: float, *, bias: bool) -> None:
+        super().__init__(in_features, out_features, bias=bias)
+        self.p = p
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or self.p == 0:
+            return super().forward(x)
+        kept = 1 - self.p
+        weights = self.weight * self._mask(len(x), self.weight) / kept  # (N, out, in)
+        y = torch.einsum("noi,ni->no", weights, x)
+        return y if self.bias is None else y + self.bias * self._mask(len(x), self.bias) / kept
+
+    def _mask(self, batch: int, like: Tensor) -> Tensor:
+        return torch.empty((batch, *like.shape), dtype=torch.bool, device=like.device).bernoulli_(1 - self.p)
+
+
+class GaussianNoise(nn.Module):
+    """Adds normal noise in training."""
+
+    def __init__(self, std: float) -> None:
+        super().__init__()
+        self.std = std
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.std * torch.randn_like(x) if self.training else x
+
+
+class StochasticDepth(nn.Module):
+    """Drops its whole input in training, for each image or for the batch at once."""
+
+    def __init__(self, p: float, mode: str) -> None:
+        super().__init__()
+        self.p = p
+        self.mode = mode
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or self.p == 0:
+            return x
+        draws = len(x) if self.mode == "row" else 1
+        kept = x.new_empty((draws, *(1,) * (x.dim() - 1))).bernoulli_(1 - self.p)
+        return x * kept / (1 - self.p)
+
+
+class SparsityPenalty(nn.Module):
+    """Passes its input on; while training, keeps ``weight * sum of KL(target, mean activation)`` for the loss."""
+
+    def __init__(self, target: float, weight: float) -> None:
+        super().__init__()
+        self.target = target
+        self.weight = weight
+        self._penalty: Tensor | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training:
+            mean = x.mean(0).clamp(1e-6, 1 - 1e-6)
+            target = torch.full_like(mean, self.target)
+            divergence = F.binary_cross_entropy(mean, target, reduction="sum")
+            entropy = F.binary_cross_entropy(target, target, reduction="sum")
+            self._penalty = self.weight * (divergence - entropy)
+        return x
+
+    def take(self) -> Tensor | None:
+        """Return the penalty of the last training forward, once."""
+        penalty, self._penalty = self._penalty, None
+        return penalty

@@ -1,0 +1,59 @@
+"""Small modules: changes of shape, and units that PyTorch lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+__all__ = ["RBF", "PadChannels", "Reshape", "ScaledTanh"]
+
+
+class Reshape(nn.Module):
+    """``(N, …) -> (N, *shape)``."""
+
+    def __init__(self, shape: Sequence[int]) -> None:
+        super().__init__()
+        self.shape = tuple(shape)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.reshape(len(x), *self.shape)
+
+
+class PadChannels(nn.Module):
+    """Maps of zeros added behind the channels."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.channels = channels
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.pad(x, (0, 0) * (x.dim() - 2) + (0, self.channels - x.shape[1]))
+
+
+class ScaledTanh(nn.Module):
+    """``amplitude * tanh(slope * x)``."""
+
+    def __init__(self, amplitude: float, slope: float) -> None:
+        super().__init__()
+        self.amplitude = amplitude
+        self.slope = slope
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.amplitude * torch.tanh(self.slope * x)
+
+
+class RBF(nn.Module):
+    """Minus the squared distance of ``(N, in)`` to each of the fixed codes ``(out, in)``."""
+
+    codes: Tensor
+
+    def __init__(self, in_features: int, out_features: int) -> None:
+        super().__init__()
+        self.register_buffer("codes", torch.empty(out_features, in_features))
+
+    def forward(self, x: Tensor) -> Tensor:
+        squares = (x * x).sum(1, keepdim=True) + (self.codes * self.codes).sum(1)
+        return 2 * F.linear(x, self.codes) - squares

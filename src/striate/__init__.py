@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from striate.nn import load_weights, save_weights
     from striate.nn.build import build
     from striate.run import Run, fit
-    from striate.ship import Prediction
+    from striate.ship import Classifier, Prediction
+    from striate.ship.pretrained import pretrained
     from striate.spec import (
         ELU,
         GELU,
@@ -113,7 +114,7 @@ _HOMES = {
     ),
     "nn": "build load_weights save_weights",
     "run": "Run fit",
-    "ship": "Prediction",
+    "ship": "Classifier Prediction pretrained",
     "spec": (
         "AdaptiveAvgPool AdaptiveMaxPool AuxHead AvgPool BatchNorm ChannelPool Concat Conv "
         "ConvTranspose DepthwiseConv DropConnect Dropout ELU Embedding Flatten GELU GRU "
@@ -145,6 +146,7 @@ __all__ = [
     "AvgPool",
     "BatchNorm",
     "ChannelPool",
+    "Classifier",
     "Concat",
     "ConfigError",
     "Conv",
@@ -217,6 +219,7 @@ __all__ = [
     "build",
     "fit",
     "load_weights",
+    "pretrained",
     "save_weights",
     "train",
     "zoo",

@@ -19,7 +19,7 @@ from torch import nn
 from striate import zoo
 from striate.data import Source, open_source
 from striate.errors import ConfigError
-from striate.ship import Prediction, predict
+from striate.ship import Classifier, Prediction
 from striate.spec import Network
 from striate.train import (
     Evaluation,
@@ -92,7 +92,8 @@ class Run:
         self, images: Iterable[str | Path | Image.Image], top: int = 5, *, device: str = "auto"
     ) -> list[Prediction]:
         """Return the classes of image files, or of open images."""
-        return predict(self._folder, images, top, into=self._into, device=device)
+        classifier = Classifier(str(self.path), self.module(), self.record.preprocess, self.class_names)
+        return classifier.predict(images, top, device=device)
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r}: {self._summary()})"

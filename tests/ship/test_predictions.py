@@ -78,7 +78,7 @@ def test_json_and_text(toy_run, tmp_path):
     ]
     first, second = prediction.top
     assert str(prediction) == (
-        f"{path}: {first.class_name} {first.probability:.1%}, {second.class_name} {second.probability:.1%}"
+        f"{path}: {first.class_name} {first.probability:.1%}; {second.class_name} {second.probability:.1%}"
     )
 
 

@@ -8,29 +8,53 @@ from typing import Annotated
 
 import typer
 
-from striate.cli.eval_command import RUN_HELP
+from striate.cli.arguments import UsageError
 
 __all__ = ["command"]
 
 
 def command(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help=RUN_HELP)],
+    run: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN",
+            help="A run folder, as striate train makes it; with --weights a network, as for inspect.",
+        ),
+    ],
     images: Annotated[list[Path], typer.Argument(metavar="IMAGE", help="Image files.")],
     top: Annotated[int, typer.Option(help="Classes to give for each image.")] = 5,
+    weights: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Weights from outside: Caffe's of GoogLeNet or SqueezeNet, as safetensors."
+        ),
+    ] = None,
+    classes: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="With --weights: the names of the classes, one per line."),
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Print the classes of images with their probabilities, most probable first.
 
-    Images are preprocessed exactly as the run was trained.
+    Images are preprocessed exactly as the network was trained.
 
     \b
-    Example:
+    Examples:
       striate predict runs/lenet5-1 three.png seven.png
+      striate predict googlenet --weights googlenet_bvlc.safetensors --classes imagenet_classes.txt pizza.jpg
     """
-    from striate.run import Run
+    if classes is not None and weights is None:
+        raise UsageError("--classes goes with --weights; a run knows the names of its classes.")
+    if weights is None:
+        from striate.run import Run
 
-    predictions = Run(run).predict(images, top=top, device=device)
+        predictions = Run(run).predict(images, top=top, device=device)
+    else:
+        from striate.ship import pretrained
+
+        predictions = pretrained(run, weights, classes).predict(images, top=top, device=device)
     if as_json:
         print(json.dumps([p.to_data() for p in predictions], indent=1, ensure_ascii=False))
     else:

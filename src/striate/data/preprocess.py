@@ -29,15 +29,17 @@ class Preprocess:
     """How an image becomes a network's input.
 
     Attributes:
-        shape: ``(C, H, W)``; one channel means grey, three RGB. Images are stretched to H×W, with
-            antialiasing where they shrink.
+        shape: ``(C, H, W)``; one channel means grey, three RGB. Where images shrink, antialiasing is on.
         mean: Per channel, of pixels scaled to 0..1; subtracted.
         std: Per channel; divided by.
+        resize: ``(height, width)`` that images are stretched to before the middle H×W is cut out; None means
+            that they are stretched to H×W itself.
     """
 
     shape: tuple[int, int, int]
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    resize: tuple[int, int] | None = None
 
     def pixels(self, image: Image.Image) -> ByteArray:
         """Return ``image`` as uint8 ``(C, H, W)``: transparency on white, 16 bits scaled to 8.
@@ -46,7 +48,12 @@ class Preprocess:
             DataError: if it is of 32-bit whole numbers beyond 0..255 and 0..65535, or of fractions beyond
                 0..1 and 0..255.
         """
-        return to_pixels(image, self.shape)
+        if self.resize is None:
+            return to_pixels(image, self.shape)
+        channels, height, width = self.shape
+        pixels = to_pixels(image, (channels, *self.resize))
+        top, left = (self.resize[0] - height) // 2, (self.resize[1] - width) // 2
+        return pixels[:, top : top + height, left : left + width]
 
     def normalize(self, images: Tensor) -> Tensor:
         """Map uint8 ``(N, C, H, W)`` to float32 on the same device: ``(x / 255 - mean) / std``."""

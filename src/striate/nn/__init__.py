@@ -1,17 +1,21 @@
 """PyTorch modules built from descriptions, the layers PyTorch lacks, initializers, weights files."""
 
 from striate.nn.build import build
+from striate.nn.foreign import NAMINGS, Naming, recognized
 from striate.nn.init import SCHEMES, Scheme, scheme_by_path
 from striate.nn.layers import aux_losses
 from striate.nn.weights import load_weights, read_tensors, save_weights, set_weights, write_tensors
 
 __all__ = [
+    "NAMINGS",
     "SCHEMES",
+    "Naming",
     "Scheme",
     "aux_losses",
     "build",
     "load_weights",
     "read_tensors",
+    "recognized",
     "save_weights",
     "scheme_by_path",
     "set_weights",

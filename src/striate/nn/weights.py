@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from striate.errors import WeightsError, listed
+from striate.nn.foreign import NAMINGS, Naming, recognized
 
 __all__ = ["load_weights", "read_tensors", "save_weights", "set_weights", "write_tensors"]
 
@@ -25,7 +26,7 @@ def save_weights(module: nn.Module, path: str | Path) -> None:
 
 
 def load_weights(module: nn.Module, path: str | Path) -> None:
-    """Fill ``module`` from a safetensors file.
+    """Fill ``module`` from a safetensors file, of our names or of a naming in `striate.nn.foreign`.
 
     Raises:
         WeightsError: if the file is missing or not safetensors, or if entries are missing, unexpected
@@ -41,6 +42,9 @@ def set_weights(module: nn.Module, tensors: dict[str, Tensor], where: str) -> No
         WeightsError: as `load_weights`.
     """
     own = module.state_dict()
+    naming = recognized(tensors)
+    if naming is not None:
+        tensors = naming.renamed(tensors) or tensors
     misshaped = [
         f"{name} {tuple(tensors[name].shape)} where the module has {tuple(own[name].shape)}"
         for name in own
@@ -56,8 +60,16 @@ def set_weights(module: nn.Module, tensors: dict[str, Tensor], where: str) -> No
         if names
     ]
     if problems:
-        raise WeightsError(f"{where} does not fit the module. {'; '.join(problems)}.")
+        raise WeightsError(f"{where} does not fit the module. {'; '.join(problems)}.{_hint(tensors, naming)}")
     module.load_state_dict(tensors)
+
+
+def _hint(tensors: dict[str, Tensor], naming: Naming | None) -> str:
+    if naming is not None:
+        return f" Its names are those of {naming.name}."
+    if any("/" in name for name in tensors):
+        return f" Names from outside are understood of: {', '.join(NAMINGS)}."
+    return ""
 
 
 def read_tensors(path: str | Path) -> dict[str, Tensor]:

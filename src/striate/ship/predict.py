@@ -1,4 +1,4 @@
-"""`predict`: classes and probabilities of images, preprocessed exactly as the run was trained."""
+"""`predict`: classes and probabilities of images, preprocessed exactly as the module was trained."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor, nn
 
-from striate.data import open_image
+from striate.data import Preprocess, open_image
 from striate.errors import DataError, bad_argument
-from striate.train import RunFolder, forward_in_batches, resolve_device
+from striate.train import forward_in_batches, resolve_device
 
-__all__ = ["Guess", "Prediction", "predict"]
+__all__ = ["Classifier", "Guess", "Prediction", "predict"]
 
 _BATCH = 64
 
@@ -51,7 +51,8 @@ class Prediction:
         return {"image": self.image, "top": top}
 
     def __str__(self) -> str:
-        guesses = ", ".join(f"{g.class_name} {g.probability:.1%}" for g in self.top)
+        # Not by commas, which ImageNet's names have themselves: "pizza, pizza pie".
+        guesses = "; ".join(f"{g.class_name} {g.probability:.1%}" for g in self.top)
         return f"{self.image}: {guesses}"
 
     __repr__ = __str__
@@ -63,36 +64,61 @@ class Prediction:
         return f"<table><caption>{escape(self.image)}</caption>{rows}</table>"
 
 
+@dataclass(frozen=True, repr=False)
+class Classifier:
+    """What predicts: a module with its weights, the preprocessing it expects, the names of its outputs.
+
+    Attributes:
+        name: What it is called.
+        module: Takes ``(N, *preprocess.shape)`` and gives logits ``(N, classes)``; in evaluation mode.
+        class_names: The classes, in the order of the outputs.
+    """
+
+    name: str
+    module: nn.Module
+    preprocess: Preprocess
+    class_names: tuple[str, ...]
+
+    def predict(
+        self, images: Iterable[str | Path | Image.Image], top: int = 5, *, device: str = "auto"
+    ) -> list[Prediction]:
+        """Return the classes of image files, or of open images; see `predict`."""
+        return predict(self, images, top, device=device)
+
+    def __repr__(self) -> str:
+        channels, height, width = self.preprocess.shape
+        return f"Classifier({self.name!r}: {channels}×{height}×{width}, {len(self.class_names)} classes)"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(repr(self))}</p>"
+
+
 def predict(
-    run: RunFolder,
+    classifier: Classifier,
     images: Iterable[str | Path | Image.Image],
     top: int = 5,
     *,
-    into: nn.Module | None = None,
     device: str = "auto",
 ) -> list[Prediction]:
     """Return the classes of ``images``, in order.
 
     Args:
-        run: The run whose weights and preprocessing to use.
+        classifier: What to ask.
         images: Files, or images already open.
-        top: How many classes to give for each image; fewer if the run knows fewer.
-        into: The module to fill, for a run that trained a module of the user's own.
-        device: Where to compute.
+        top: How many classes to give for each image; fewer if fewer are known.
+        device: Where to compute; the module is moved there.
 
     Raises:
         DataError: naming the first image that cannot be read.
-        RunError: if the run has no weights.
     """
     if isinstance(top, bool) or not isinstance(top, int) or top < 1:
         raise DataError(bad_argument("top", top, "a whole number of at least 1"))
     where = resolve_device(device)
-    module = run.module(into).to(where)
-    names = run.record.class_names
+    module, preprocess, names = classifier.module.to(where), classifier.preprocess, classifier.class_names
     results: list[Prediction] = []
     for part in _parts(images, _BATCH):
-        pixels = torch.from_numpy(np.stack([run.record.preprocess.pixels(_opened(image)) for image in part]))
-        logits = forward_in_batches(module, pixels, run.record.preprocess, where)
+        pixels = torch.from_numpy(np.stack([preprocess.pixels(_opened(image)) for image in part]))
+        logits = forward_in_batches(module, pixels, preprocess, where)
         results += [
             Prediction(_called(image), _guesses(row, names, top))
             for image, row in zip(part, logits.double().softmax(1), strict=True)

@@ -79,6 +79,7 @@ class RunRecord:
                 "shape": list(self.preprocess.shape),
                 "mean": list(self.preprocess.mean),
                 "std": list(self.preprocess.std),
+                "resize": list(self.preprocess.resize) if self.preprocess.resize else None,
             },
             "training": dataclasses.asdict(self.training),
             "module": self.module,
@@ -129,7 +130,13 @@ def _preprocess(data: dict[str, Any]) -> Preprocess:
     mean, std = (tuple(float(v) for v in data[key]) for key in ("mean", "std"))
     if not len(mean) == len(std) == channels or not all(map(math.isfinite, mean + std)) or min(std) <= 0:
         raise ValueError(f"preprocess: {channels} channels need as many means, and as many stds above 0")
-    return Preprocess((channels, height, width), mean, std)
+    resize = data.get("resize")  # runs made before it was known have none
+    if resize is None:
+        return Preprocess((channels, height, width), mean, std)
+    rows, columns = check_shape(resize)
+    if rows < height or columns < width:
+        raise ValueError(f"preprocess: resize {resize} is smaller than the input, {height}×{width}")
+    return Preprocess((channels, height, width), mean, std, (rows, columns))
 
 
 def _check_agreement(network: Network | None, preprocess: Preprocess, class_names: tuple[str, ...]) -> None:

@@ -19,7 +19,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from striate import zoo
-    from striate.analyze import Analysis, analyze
+    from striate.analyze import Analysis, Comparison, analyze, compare
     from striate.errors import (
         ConfigError,
         DataError,
@@ -108,7 +108,7 @@ if TYPE_CHECKING:
     from striate.train import Evaluation, TrainConfig, train
 
 _HOMES = {
-    "analyze": "Analysis analyze",
+    "analyze": "Analysis Comparison analyze compare",
     "errors": (
         "ConfigError DataError DescriptionError RunError ShapeError StriateError TrainingError WeightsError"
     ),
@@ -147,6 +147,7 @@ __all__ = [
     "BatchNorm",
     "ChannelPool",
     "Classifier",
+    "Comparison",
     "Concat",
     "ConfigError",
     "Conv",
@@ -217,6 +218,7 @@ __all__ = [
     "__version__",
     "analyze",
     "build",
+    "compare",
     "fit",
     "load_weights",
     "pretrained",

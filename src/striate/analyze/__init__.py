@@ -2,6 +2,7 @@
 
 from striate.analyze.analysis import Analysis, Row, Totals
 from striate.analyze.axes import Axis, TransposedAxis
+from striate.analyze.compare import Compared, Comparison, Way, compare
 from striate.analyze.rules import (
     Arithmetic,
     Misfit,
@@ -21,16 +22,20 @@ __all__ = [
     "Analysis",
     "Arithmetic",
     "Axis",
+    "Compared",
+    "Comparison",
     "Field",
     "Misfit",
     "Row",
     "Sum",
     "Totals",
     "TransposedAxis",
+    "Way",
     "analyze",
     "arithmetic",
     "around",
     "bytes_text",
+    "compare",
     "conv_axes",
     "macs_text",
     "pool_axes",

@@ -21,6 +21,7 @@ __all__ = ["COMMANDS", "main"]
 COMMANDS: Mapping[str, str] = MappingProxyType(
     {
         "inspect": "The table of a network, before it exists.",
+        "compare": "A layer dense, locally connected, tiled and convolutional.",
         "train": "Train a network on images; makes a run folder.",
         "eval": "Measure a run: accuracy, per-class table, confusion matrix.",
         "predict": "Classes and probabilities of images.",

@@ -9,6 +9,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import equivariance
+import photographs
+from lecture_numbers import LECTURES
+from lecture_numbers.page import page
 from rich.console import Console
 
 from striate import zoo
@@ -19,6 +23,7 @@ from striate.spec import json_schema
 
 DOCS = Path(__file__).parent
 PICTURES = DOCS / "pictures"
+EXAMPLES = DOCS.parent / "examples"
 CELL = 14  # pixels of the picture per pixel of the digit
 COLORS = ("#d62728", "#ff7f0e", "#2ca02c", "#1f77b4", "#9467bd", "#8c564b")
 
@@ -90,9 +95,16 @@ def main() -> None:
     terminal("inspect-lenet5", "striate inspect lenet5", lenet, 100)
     work = work_page(analyze(zoo.alexnet()), "conv1")
     terminal("work-alexnet-conv1", "striate inspect alexnet --work conv1", work, 78)
+    for name in ("lenet5", "resnet152"):
+        analyze(zoo.find(name)).plot(PICTURES / f"plot-{name}.svg")
     fields = receptive_fields(lenet, ("c1", "s2", "c3", "s4", "c5"))
     (PICTURES / "receptive-fields.svg").write_text(fields, encoding="utf-8")
+    equivariance.write_pictures(PICTURES)
+    drumbeat = [sys.executable, str(EXAMPLES / "drumbeat.py"), "--plot", str(PICTURES / "drumbeat.svg")]
+    subprocess.run(drumbeat, capture_output=True, check=True)
     (DOCS / "commands.md").write_text(commands_page(), encoding="utf-8")
+    (DOCS / "textbook.md").write_text(page(LECTURES), encoding="utf-8")
+    photographs.write_page(DOCS / "photographs.md")
     schema = json.dumps(json_schema(), indent=1)
     (DOCS / "network.schema.json").write_text(schema + "\n", encoding="utf-8")
 

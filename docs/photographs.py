@@ -1,6 +1,7 @@
 """The page of real photographs: what GoogLeNet and SqueezeNet, with weights from outside, say of each."""
 
 import os
+import sys
 from pathlib import Path
 
 import striate as st
@@ -29,10 +30,12 @@ What they answer, most probable class first (made by `make docs`; bold where it 
 
 def write_page(path: Path) -> None:
     """Write the page, or, without the weights and photographs, leave the one that stands there."""
-    data = Path(os.environ.get("STRIATE_DATA", ""))
-    if not (data / "weights").is_dir() or not (data / "photos").is_dir():
-        print(f"{path.name} is left as it is: STRIATE_DATA names no folder with weights/ and photos/")
+    root = os.environ.get("STRIATE_DATA")
+    if root is None or not all((Path(root) / part).is_dir() for part in ("weights", "photos")):
+        why = "STRIATE_DATA names no folder with weights/ and photos/"
+        print(f"{path.name} is left as it is: {why}", file=sys.stderr)
         return
+    data = Path(root)
     rows = [line.split("\t") for line in (data / "photos" / "tags.tsv").read_text().splitlines()]
     labels = {name: label for name, label in rows if (data / "photos" / name).is_file()}
     answers = {

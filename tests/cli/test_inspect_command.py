@@ -145,3 +145,41 @@ def test_a_name_is_no_markup(striate, tmp_path):
     path = tmp_path / "net.json"
     path.write_text('{"schema": 1, "name": "x[/b] [bold]y[/bold] :smile:", "input": [3], "body": "ReLU"}')
     assert striate("inspect", path).out.startswith("x[/b] [bold]y[/bold] :smile:   input 3\n")
+
+
+@pytest.mark.parametrize("form", ["svg", "png"])
+def test_a_picture_besides(striate, tmp_path, form):
+    table = striate("inspect", "lenet5").out
+    done = striate("inspect", "lenet5", "--plot", tmp_path / f"net.{form}")
+    assert (done.status, done.out, done.err) == (0, table, f"picture: {tmp_path / f'net.{form}'}\n")
+    begin = {"svg": b"<?xml", "png": b"\x89PNG"}[form]
+    assert (tmp_path / f"net.{form}").read_bytes().startswith(begin)
+
+
+def test_a_picture_for_another_input_beside_json_or_formulas(striate, tmp_path):
+    path = tmp_path / "net.svg"
+    done = striate("inspect", "resnet18", "--input", "3x256x320", "--plot", path, "--json")
+    assert json.loads(done.out)["input"] == [3, 256, 320]
+    assert ">64×128×160</text>" in path.read_text(encoding="utf-8")
+    done = striate("inspect", "resnet18", "--work", "conv1", "--plot", path)
+    assert done.out == striate("inspect", "resnet18", "--work", "conv1").out
+    assert ">64×112×112</text>" in path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["net.pdf", "net", "", ".png"])
+def test_a_picture_of_another_form_is_bad_usage(failure, name):
+    message = failure("inspect", "lenet5", "--plot", name, status=2)
+    assert message == f"--plot {name or '.'!r}: must end with .svg or .png."
+
+
+def test_a_picture_that_cannot_be_written(failure, tmp_path):
+    path = tmp_path / "nowhere" / "net.svg"
+    message = failure("inspect", "lenet5", "--plot", path, "--json")
+    assert message == f"{path}: cannot be written: No such file or directory."
+    assert not list(tmp_path.iterdir())
+
+
+def test_no_picture_of_what_fails_otherwise(failure, tmp_path):
+    failure("inspect", "lenet5", "--work", "c9", "--plot", tmp_path / "net.svg")
+    failure("inspect", "vgg16", "--input", "3x10x10", "--plot", tmp_path / "net.svg")
+    assert not list(tmp_path.iterdir())

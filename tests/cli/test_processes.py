@@ -14,7 +14,7 @@ from striate.train import TrainConfig
 from striate.train.checkpoint import read_progress
 
 CLI = [sys.executable, "-c", "from striate.cli import main; main()"]
-HEAVY = ["torch", "sklearn", "scipy", "safetensors", "tensorboard", "PIL"]
+HEAVY = ["torch", "sklearn", "scipy", "safetensors", "tensorboard", "PIL", "matplotlib"]
 PROBE = f"""
 import sys
 from striate.cli import main
@@ -47,6 +47,14 @@ def test_what_needs_no_torch_loads_none(arguments, status):
         [sys.executable, "-c", PROBE, *arguments], capture_output=True, text=True, check=False
     )
     assert done.stderr.splitlines()[-1] == f"[] {status}"
+
+
+def test_a_picture_takes_no_torch_either(tmp_path):
+    arguments = ["inspect", "lenet5", "--plot", str(tmp_path / "net.svg")]
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE, *arguments], capture_output=True, text=True, check=False
+    )
+    assert done.stderr.splitlines() == [f"picture: {tmp_path / 'net.svg'}", "['PIL', 'matplotlib'] 0"]
 
 
 def test_interrupted_training_ends_well(tmp_path):

@@ -12,7 +12,8 @@ import striate as st
 PROMISED = """
     Network Sequential Residual Concat Repeat AuxHead Conv Linear MaxPool AvgPool GlobalAvgPool BatchNorm
     LocalResponseNorm Dropout Flatten Identity ReLU LeakyReLU ELU GELU SiLU Sigmoid Softplus Tanh Softmax
-    analyze Analysis compare Comparison build load_weights save_weights train fit Run TrainConfig Evaluation Prediction Classifier pretrained zoo
+    analyze Analysis compare Comparison build load_weights save_weights train fit Run TrainConfig
+    Evaluation Prediction Classifier pretrained zoo
     StriateError ConfigError DataError DescriptionError RunError ShapeError TrainingError WeightsError __version__
     GRU LSTM RBF RNN SELU AdaptiveAvgPool AdaptiveMaxPool ChannelPool ConvTranspose DepthwiseConv
     DropConnect Embedding GaussianNoise GlobalMaxPool GroupNorm HardSigmoid InstanceNorm LastStep

@@ -28,7 +28,7 @@ def test_an_evaluation_and_a_prediction(toy_run):
     assert "top-5" not in first, "of three classes it says nothing"
     (prediction,) = run.predict([toy_source().image("test", 0)], top=2)
     best = prediction.top[0]
-    assert repr(prediction).startswith(f"image: {best.class_name} {best.probability:.1%}, ")
+    assert repr(prediction).startswith(f"image: {best.class_name} {best.probability:.1%}; ")
     assert f"<td>{best.class_name}</td><td>{best.probability:.1%}</td>" in prediction._repr_html_()
 
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-HEAVY = ["torch", "sklearn", "scipy", "safetensors", "tensorboard", "PIL"]
+HEAVY = ["torch", "sklearn", "scipy", "safetensors", "tensorboard", "PIL", "matplotlib"]
 
 STATEMENTS = [
     "import striate",

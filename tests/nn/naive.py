@@ -1,4 +1,4 @@
-"""Convolution and pooling as loops in float64, from their definitions: slow, and independent of torch.
+"""Convolutions and pooling as loops in float64, from their definitions: slow, and independent of torch.
 
 Padding is worked out here as well, by search where a formula could repeat a mistake.
 Legend: C channels, O output channels; sizes, kernels, strides and dilations are tuples, one entry per axis.
@@ -69,6 +69,52 @@ def convolve(x, weight, bias, stride, padding, dilation, groups):
             if all(0 <= p < n for p, n in zip(spot, size, strict=True)):
                 total += weight[(f, c, *tap)] * x[(group * per_group + c, *spot)]
         answer[(f, *at)] = total
+    return answer
+
+
+def scatter(x, weight, bias, stride, cut, added, dilation, groups):
+    """Return the transposed convolution of ``x`` (C, *size) with ``weight`` (C, O/groups, *kernel).
+
+    Every input is laid out over the outputs that it reaches; ``cut`` outputs go at both ends, and ``added`` come
+    at the end.
+    """
+    size, kernel = x.shape[1:], weight.shape[2:]
+    whole = [(n - 1) * s + d * (k - 1) + 1 for n, k, s, d in zip(size, kernel, stride, dilation, strict=True)]
+    per_group = weight.shape[1]
+    answer = np.zeros((per_group * groups, *(n + a for n, a in zip(whole, added, strict=True))))
+    for c, *at in np.ndindex(x.shape):
+        group = c // (x.shape[0] // groups)
+        for f, *tap in np.ndindex(weight.shape[1:]):
+            spot = [i * s + t * d for i, s, t, d in zip(at, stride, tap, dilation, strict=True)]
+            answer[(group * per_group + f, *spot)] += x[(c, *at)] * weight[(c, f, *tap)]
+    for f in range(len(answer)):
+        answer[f] += 0.0 if bias is None else bias[f]
+    return answer[(slice(None), *(slice(c, n - c) for n, c in zip(answer.shape[1:], cut, strict=True)))]
+
+
+def unshared(x, kernel_at, bias_at, window):
+    """Return the outputs of windows that have each their own kernel.
+
+    Args:
+        x: The input, (C, *size).
+        kernel_at: Function of the position that gives its kernel (O, C, *kernel).
+        bias_at: Function of the position that gives its biases (O,).
+        window: Kernel, stride, padding, dilation.
+    """
+    kernel, stride, padding, dilation = window
+    size = x.shape[1:]
+    both = pads(padding, size, kernel, stride, dilation)
+    axes = zip(size, kernel, stride, dilation, both, strict=True)
+    starts = [windows(n, k, s, d, *p) for n, k, s, d, p in axes]
+    filters = len(bias_at((0,) * len(size)))
+    answer = np.zeros((filters, *map(len, starts)))
+    for at in np.ndindex(*map(len, starts)):
+        answer[(slice(None), *at)] = bias_at(at)
+        for tap in np.ndindex(*kernel):
+            spot = [starts[a][i] + t * dilation[a] for a, (i, t) in enumerate(zip(at, tap, strict=True))]
+            if all(0 <= p < n for p, n in zip(spot, size, strict=True)):
+                for f, c in np.ndindex(filters, x.shape[0]):
+                    answer[(f, *at)] += kernel_at(at)[(f, c, *tap)] * x[(c, *spot)]
     return answer
 
 

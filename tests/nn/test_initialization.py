@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from moments import check_statistics
 
 from striate.nn import SCHEMES, build, scheme_by_path
 from striate.spec import (
@@ -116,17 +117,6 @@ FORMULAS = {
 
 def test_every_scheme_has_its_formula():
     assert set(FORMULAS) == set(SCHEMES)
-
-
-def check_statistics(sample, variance, bound):
-    """Mean and variance within five standard errors; normal and uniform told apart by the largest value."""
-    n, kurtosis = sample.numel(), 3 if bound is None else 1.8
-    assert abs(sample.mean().item()) < 5 * math.sqrt(variance / n)
-    assert abs(sample.var().item() / variance - 1) < 5 * math.sqrt((kurtosis - 1) / n)
-    if bound is None:
-        assert sample.abs().max() > 2.5 * math.sqrt(variance)
-    else:
-        assert 0.99 * bound < sample.abs().max() <= bound
 
 
 @pytest.mark.parametrize("name", SCHEMES)

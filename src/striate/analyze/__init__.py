@@ -3,6 +3,7 @@
 from striate.analyze.analysis import Analysis, Row, Totals
 from striate.analyze.axes import Axis, TransposedAxis
 from striate.analyze.compare import Compared, Comparison, Way, compare
+from striate.analyze.plot import PICTURE_FORMATS, Volume, volumes
 from striate.analyze.rules import (
     Arithmetic,
     Misfit,
@@ -19,6 +20,7 @@ from striate.analyze.terms import Field, Sum
 from striate.analyze.walk import analyze
 
 __all__ = [
+    "PICTURE_FORMATS",
     "Analysis",
     "Arithmetic",
     "Axis",
@@ -30,6 +32,7 @@ __all__ = [
     "Sum",
     "Totals",
     "TransposedAxis",
+    "Volume",
     "Way",
     "analyze",
     "arithmetic",
@@ -43,5 +46,6 @@ __all__ = [
     "shape_text",
     "subsample_axes",
     "transposed_axes",
+    "volumes",
     "work_text",
 ]

@@ -9,12 +9,15 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from striate.analyze import table
+from striate.analyze.plot import PICTURE_FORMATS
 from striate.analyze.rules import Arithmetic
 from striate.analyze.terms import Field, Number, product
-from striate.errors import ShapeError, did_you_mean, listed
+from striate.errors import DescriptionError, ShapeError, did_you_mean, listed
+from striate.spec.files import write
 
 __all__ = ["BYTES", "Analysis", "Row", "Totals"]
 
@@ -91,10 +94,10 @@ class Row:
         field = self.receptive_field[i]
         where = f"(stride {field.stride}, offset {field.offset})"
         if len(self.fields_before) > 1:
-            sides = " ∪ ".join(str(f[i].span) for f in self.fields_before)
+            sides = " ∪ ".join(_span(f[i]) for f in self.fields_before)
             # Where the strides differ no one size fits every unit; the field covers them all.
             sign = "=" if len({f[i].stride for f in self.fields_before}) == 1 else "⊆"
-            return f"{sides} {sign} {field.span}, size {field.size} {where}"
+            return f"{sides} {sign} {_span(field)}, size {field.size} {where}"
         if not self.fields_before[0]:  # the steps of tokens begin here
             return f"{field.size} {where}"
         before = self.fields_before[0][i]
@@ -125,6 +128,11 @@ class Row:
                 "offset": [_number(f.offset) for f in self.receptive_field],
             },
         }
+
+
+def _span(field: Field) -> str:
+    first, last = field.span
+    return f"[{first}, {last}]"
 
 
 def _number(value: Number) -> int | float:
@@ -173,6 +181,7 @@ class Analysis:
         output: Shape of one output.
         batch_size: Images that the figures in bytes are for.
         layers: One row per layer, in the order they run.
+        heads: Paths of the auxiliary heads, whose layers are not on the way from input to output.
     """
 
     name: str
@@ -181,6 +190,7 @@ class Analysis:
     batch_size: int
     layers: tuple[Row, ...]
     totals: Totals
+    heads: tuple[str, ...] = ()
 
     def row(self, path: str) -> Row:
         """Return the row of the layer at ``path``.
@@ -205,6 +215,24 @@ class Analysis:
             "layers": [row.to_data() for row in self.layers],
             "totals": dataclasses.asdict(self.totals),
         }
+
+    def plot(self, path: str | Path) -> None:
+        """Draw the network to scale: its volumes, and what the middle unit of each sees of the input.
+
+        Args:
+            path: Where to write; ``.svg`` or ``.png`` at its end says how.
+
+        Raises:
+            DescriptionError: if the name ends otherwise, or it cannot be written; what stood there before is kept.
+        """
+        path = Path(path)
+        if path.suffix.lower() not in PICTURE_FORMATS:
+            raise DescriptionError(
+                f"{path}: must end with {' or '.join(PICTURE_FORMATS)}, which say how it is drawn."
+            )
+        from striate.analyze.drawing import draw  # it loads matplotlib, which takes longer than all the rest
+
+        write(path, draw(self, path.suffix.lower()))
 
     def __repr__(self) -> str:
         return table.as_text(self)

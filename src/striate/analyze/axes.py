@@ -238,8 +238,8 @@ class AdaptiveAxis:
     @property
     def reach(self) -> int:
         """Positions between the first and the last input that one output sees."""
-        ends = (-(-(i + 1) * self.size // self.output) - 1 - i * self.step for i in range(self.output))
-        return max(ends)
+        # The last output, which begins at (out − 1)·⌊n/out⌋ by its step, ends at n − 1: no other drifts as far.
+        return self.size - 1 - (self.output - 1) * self.step
 
     @property
     def step(self) -> int:

@@ -60,7 +60,7 @@ def analyze(network: Network, input: Shape | None = None, batch_size: int = 1) -
     except ValueError as error:
         raise ShapeError(f"input={input!r}: {error}.") from None
     walk = _Walk(batch_size)
-    start = _State(shape, (Field(),) * (len(shape) - 1), 0)
+    start = _State(shape, (Field(),) * (len(shape) - 1), 0, given=True)
     end = walk.chain(network.placed, start, held=0)
     rows = walk.rows
     params = sum(row.params for row in rows)
@@ -79,20 +79,23 @@ def analyze(network: Network, input: Shape | None = None, batch_size: int = 1) -
         dense_weights=sum(row.dense_weights for row in rows),
         local_weights=sum(row.local_weights for row in rows),
     )
-    return Analysis(network.name, shape, end.shape, batch_size, tuple(rows), totals)
+    heads = tuple(path.removesuffix(".") for path in walk.aside)
+    return Analysis(network.name, shape, end.shape, batch_size, tuple(rows), totals, heads)
 
 
 @dataclass(frozen=True, slots=True)
 class _State:
     """What flows from layer to layer: a shape, the receptive field behind it, layers with weights so far.
 
-    ``waits`` says that the value is also needed later, and so is among those held already.
+    ``waits`` says that the value is also needed later, and so is among those held already; ``given`` that it is
+    the network's input.
     """
 
     shape: Shape
     fields: tuple[Field, ...]
     depth: int
     waits: bool = False
+    given: bool = False
 
     def held_with(self, held: int) -> int:
         """Return how many values are held while this one is read."""
@@ -109,6 +112,7 @@ class _Walk:
     def __init__(self, batch_size: int) -> None:
         self.rows: list[Row] = []
         self.peak = 0
+        self.aside: list[str] = []  # where auxiliary heads stand, which run in training alone
         self._batch_size = batch_size
         # Repeated blocks are the same nodes: what they make of a shape is worked out once.
         self._known: dict[tuple[int, Shape], Arithmetic] = {}
@@ -172,17 +176,21 @@ def _(node: Layer, walk: _Walk, part: Placed, state: _State, held: int) -> _Stat
         done = walk.arithmetic(node, state.shape)
     except Misfit as misfit:
         raise ShapeError(_located(part, state.shape, str(misfit))) from None
+    if done.tokens and not state.given:
+        problem = "it needs tokens, whole numbers, which are the network's input, not what a layer makes"
+        raise ShapeError(_located(part, state.shape, problem))
     return walk.passed(part, state, done, held)
 
 
 @_through.register
 def _(node: MaxUnpool, walk: _Walk, part: Placed, state: _State, held: int) -> _State:
-    pool = next((row for row in walk.rows if row.path == node.pool and row.kind == "MaxPool"), None)
-    if pool is None:
-        pools = [row.path for row in walk.rows if row.kind == "MaxPool"]
-        known = f"MaxPool layers before it: {listed(pools)}" if pools else "there is none before it"
+    rows = {row.path: row for row in walk.rows if row.kind == "MaxPool"}
+    pools = [path for path in rows if not path.startswith(tuple(walk.aside))]
+    if node.pool not in pools:
         near = did_you_mean(node.pool, pools)
-        raise ShapeError(_located(part, state.shape, f"pool={node.pool!r} is no MaxPool.{near} {known}"))
+        known = f".{near} MaxPool layers before it: {listed(pools)}" if pools else "; there is none before it"
+        raise ShapeError(_located(part, state.shape, f"pool={node.pool!r} is no MaxPool{known}"))
+    pool = rows[node.pool]
     windows = tuple(axis for axis in pool.arithmetic.axes if isinstance(axis, Axis))
     try:
         done = unpooled(state.shape, pool.input_shape, windows)
@@ -248,6 +256,7 @@ def _(node: Concat, walk: _Walk, part: Placed, state: _State, held: int) -> _Sta
 @_through.register
 def _(node: AuxHead, walk: _Walk, part: Placed, state: _State, held: int) -> _State:
     walk.chain(part.chains[0], state.waiting(), state.held_with(held))
+    walk.aside.append(f"{part.path}.")
     return state
 
 
@@ -266,7 +275,8 @@ def _fields_behind(state: _State, done: Arithmetic) -> tuple[Field, ...]:
 
 
 def _joined(a: _State, b: _State) -> tuple[Field, ...]:
-    units = a.shape[1:] or (1,) * len(a.fields)
+    # Behind a Reshape there may be other axes than the input's; then every unit sees the same.
+    units = a.shape[1:] if len(a.shape[1:]) == len(a.fields) else (1,) * len(a.fields)
     return tuple(f.union(g, n) for f, g, n in zip(a.fields, b.fields, units, strict=True))
 
 

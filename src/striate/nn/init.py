@@ -88,6 +88,8 @@ _WITHOUT_ACTIVATION = "lecun_normal"
 _WEIGHTED = frozenset(
     "Conv ConvTranspose DepthwiseConv SeparableConv LocallyConnected TiledConv TableConv Linear DropConnect".split()
 )
+_OTHERS_WEIGHTED = frozenset({"RNN", "LSTM", "GRU", "LinearChainCRF", "RBF"})
+"""They are filled in ways of their own, but an activation behind them is none of the layer before them."""
 _CRF_BOUND = 0.1  # of the first scores of transitions: small against emissions
 
 
@@ -135,15 +137,17 @@ def _(part: nn.modules.conv._ConvTransposeNd, fill: Fill, generator: torch.Gener
 @_initialize.register
 def _(part: layers.SeparableConv, fill: Fill, generator: torch.Generator) -> None:
     taps = part.depthwise[0].numel()
-    fill(part.depthwise, taps, taps * len(part.depthwise) // part.in_channels)
+    # No activation stands between the two: by He's scheme for both the mean square would double at every layer.
+    between = SCHEMES[_WITHOUT_ACTIVATION]
+    between.fill(part.depthwise, taps, taps * len(part.depthwise) // part.in_channels, generator)
     fill(part.pointwise, part.pointwise.shape[1], part.pointwise.shape[0])
     _zero_bias(part.bias)
 
 
 @_initialize.register
 def _(part: layers.LocallyConnected, fill: Fill, generator: torch.Generator) -> None:
-    *_, filters, inputs = part.weight.shape
-    fill(part.weight, inputs, filters * math.prod(part.windows.kernel))
+    taps = math.prod(part.windows.kernel)
+    fill(part.weight, taps * part.in_channels, taps * part.weight.shape[len(part.windows.kernel)])
     _zero_bias(part.bias)
 
 
@@ -228,6 +232,8 @@ def _assign(chain: Sequence[Placed], following: str | None, schemes: dict[str, s
         kind = part.node.kind
         if kind in _WEIGHTED:
             schemes[part.path] = _BY_ACTIVATION.get(following or "", _WITHOUT_ACTIVATION)
+            following = None
+        elif kind in _OTHERS_WEIGHTED:
             following = None
         elif kind in _BY_ACTIVATION:
             following = kind

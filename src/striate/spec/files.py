@@ -163,15 +163,15 @@ def read(path: Path) -> Any:
     return parse_json(text) if is_json(path) else parse_yaml(text)
 
 
-def write(path: Path, text: str) -> None:
-    """Write ``text`` whole under a temporary name, then rename it to ``path``.
+def write(path: Path, data: str | bytes) -> None:
+    """Write ``data`` whole under a temporary name, then rename it to ``path``.
 
     Raises:
         DescriptionError: if that fails; what stood there before is kept.
     """
     temporary = path.parent / f".{path.name}.{os.getpid()}.tmp"
     try:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_bytes(data.encode() if isinstance(data, str) else data)
         temporary.replace(path)
     except OSError as error:
         with contextlib.suppress(OSError):

@@ -20,6 +20,7 @@ __all__ = [
     "LayerPath",
     "Margin",
     "Name",
+    "Odd",
     "Padding",
     "PoolPadding",
     "Positive",
@@ -77,6 +78,13 @@ def _at_least(value: Any, least: int) -> int:
 
 def _count(value: Any) -> int:
     return _at_least(value, 1)
+
+
+def _odd(value: Any) -> int:
+    number = _at_least(value, 1)
+    if number % 2 == 0:
+        raise ValueError("must be odd, so that a window has a middle")
+    return number
 
 
 def _probability(value: Any) -> float:
@@ -222,6 +230,11 @@ def _padding_schema(words: tuple[str, ...]) -> dict[str, Any]:
 _WHOLE_SCHEMA = {"type": "integer", "minimum": 1, "exclusiveMaximum": LIMIT}
 
 Count = Annotated[int, BeforeValidator(_count), WithJsonSchema(_WHOLE_SCHEMA)]
+Odd = Annotated[
+    int,
+    BeforeValidator(_odd),
+    WithJsonSchema({"type": "integer", "minimum": 1, "exclusiveMaximum": LIMIT, "not": {"multipleOf": 2}}),
+]
 Probability = Annotated[
     float,
     BeforeValidator(_probability),

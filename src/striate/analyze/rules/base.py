@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import singledispatch
 
@@ -9,7 +10,7 @@ from striate.analyze.axes import AnyAxis
 from striate.analyze.terms import NOTHING, Sum
 from striate.spec.layers import Layer
 
-__all__ = ["Arithmetic", "Misfit", "Shape", "arithmetic", "divided", "need_axes", "need_steps"]
+__all__ = ["Arithmetic", "Misfit", "Shape", "arithmetic", "divided", "divisors", "need_axes", "need_steps"]
 
 Shape = tuple[int, ...]
 
@@ -78,6 +79,12 @@ def divided(what: str, count: int, name: str, by: int) -> int:
         Misfit: if ``by`` does not divide ``count``.
     """
     if count % by:
-        divisors = [str(d) for d in range(1, count + 1) if count % d == 0][:12]
-        raise Misfit(f"{name}={by} does not divide the {count} {what}; use one of {', '.join(divisors)}")
+        raise Misfit(f"{name}={by} does not divide the {count} {what}; use one of {divisors(count)}")
     return count // by
+
+
+def divisors(number: int) -> str:
+    """Return the first dozen divisors of ``number`` for a message: ``1, 2, 4``."""
+    small = [d for d in range(1, math.isqrt(number) + 1) if number % d == 0]
+    large = [number // d for d in reversed(small) if d * d != number]
+    return ", ".join(map(str, (small + large)[:12]))

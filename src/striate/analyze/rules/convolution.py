@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from striate.analyze.axes import AnyAxis
-from striate.analyze.rules.base import Arithmetic, Misfit, Shape, arithmetic
+from striate.analyze.rules.base import Arithmetic, Misfit, Shape, arithmetic, divisors
 from striate.analyze.rules.windows import conv_axes, per_axis, transposed_axes
 from striate.analyze.terms import NOTHING, Sum, product
 from striate.spec.layers import (
@@ -161,15 +161,10 @@ def _check_groups(layer: Conv | ConvTranspose, channels: int) -> None:
         if count % groups:
             raise Misfit(
                 f"groups={groups} does not divide the {count} {what} ({count}/{groups} = {count / groups:.4g}); "
-                f"use one of {', '.join(map(str, _common_divisors(channels, filters)))}"
+                f"use one of {divisors(math.gcd(channels, filters))}"
             )
 
 
 def _check_rank(layer: LocallyConnected | TiledConv, shape: Shape) -> None:
     if len(shape) > 3:
         raise Misfit(f"{layer.kind} works over one or two axes, (C, L) or (C, H, W)")
-
-
-def _common_divisors(a: int, b: int) -> list[int]:
-    common = math.gcd(a, b)
-    return [d for d in range(1, common + 1) if common % d == 0][:12]

@@ -5,6 +5,8 @@ Convention: means and variances are not counted among what a unit sees.
 
 from __future__ import annotations
 
+import math
+
 from striate.analyze.rules.base import Arithmetic, Misfit, Shape, arithmetic, divided, need_axes, need_steps
 from striate.analyze.rules.windows import around
 from striate.analyze.terms import NOTHING, product
@@ -27,7 +29,8 @@ def _(layer: BatchNorm, shape: Shape) -> Arithmetic:
 
 @arithmetic.register
 def _(layer: GroupNorm, shape: Shape) -> Arithmetic:
-    divided("channels", shape[0], "num_groups", layer.num_groups)
+    channels = divided("channels", shape[0], "num_groups", layer.num_groups)
+    _need_several(channels * math.prod(shape[1:]), "group", "use fewer groups")
     per_channel = product(shape[0]) if layer.affine else NOTHING
     return Arithmetic(shape, weights=per_channel, biases=per_channel)
 
@@ -35,6 +38,7 @@ def _(layer: GroupNorm, shape: Shape) -> Arithmetic:
 @arithmetic.register
 def _(layer: InstanceNorm, shape: Shape) -> Arithmetic:
     need_axes(shape)
+    _need_several(math.prod(shape[1:]), "map", "put it where there are several positions")
     per_channel = product(shape[0]) if layer.affine else NOTHING
     return Arithmetic(shape, weights=per_channel, biases=per_channel)
 
@@ -59,7 +63,13 @@ def _(layer: LocalContrastNorm, shape: Shape) -> Arithmetic:
     need_axes(shape)
     if len(shape) > 3:
         raise Misfit("LocalContrastNorm works over one or two axes, (C, L) or (C, H, W)")
-    return Arithmetic(shape, axes=around(layer.kernel_size, shape))
+    # What is divided by has seen, at every position of its window, a window: twice the reach.
+    return Arithmetic(shape, axes=around(2 * layer.kernel_size - 1, shape))
+
+
+def _need_several(values: int, of: str, fix: str) -> None:
+    if values == 1:
+        raise Misfit(f"each {of} has one value, which is its own mean; {fix}")
 
 
 @arithmetic.register

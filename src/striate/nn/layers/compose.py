@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -57,6 +58,9 @@ class AuxHead(_Chains):
         if self.training:
             self._output = self.run(0, x)
         return x
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_output": None}  # a copy does not carry what waits for the loss
 
     def take(self) -> Tensor | None:
         """Return what the body gave in the last training forward, once."""

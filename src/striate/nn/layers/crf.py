@@ -1,7 +1,9 @@
 """The linear-chain conditional random field: forward, backward and Viterbi algorithms, in log space.
 
 A label sequence ``y`` scores ``start[y₁] + Σ emission[t, y_t] + Σ transitions[y_t, y_{t+1}] + end[y_T]``; its
-probability is the exponential of that over the sum of all sequences' (Lafferty, McCallum, Pereira 2001).
+probability is the exponential of that over the sum of all sequences' (Lafferty, McCallum, Pereira 2001). What is
+carried from step to step is rescaled at each: sums over all steps grow until their differences, which are what
+counts, are rounded away (in float32 the marginals of 5000 steps were off by up to 0.9).
 Legend: N batch, T steps, K labels.
 """
 
@@ -16,7 +18,7 @@ __all__ = ["LinearChainCRF"]
 class LinearChainCRF(nn.Module):
     """A linear-chain CRF over ``labels`` labels; called, it gives log-marginals, ``(N, T, K) -> (N, T, K)``.
 
-    Every method takes ``lengths`` ``(N,)`` for sequences shorter than ``T``: steps behind a length are ignored.
+    Its methods take ``lengths`` ``(N,)`` for sequences shorter than ``T``: steps behind a length are ignored.
     """
 
     def __init__(self, labels: int) -> None:
@@ -27,8 +29,8 @@ class LinearChainCRF(nn.Module):
 
     def forward(self, emissions: Tensor) -> Tensor:
         """Return ``log P(y_t = k | emissions)`` for every step and label."""
-        alphas, betas = self._alphas(emissions, None), self._betas(emissions)
-        return alphas + betas - self._log_partition(alphas)[:, None, None]
+        alphas, _ = self._alphas(emissions, self._inside(emissions, None))
+        return torch.log_softmax(alphas + self._betas(emissions), 2)
 
     def log_likelihood(self, emissions: Tensor, labels: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Return the log-probability of label sequences, ``(N,)``.
@@ -42,13 +44,14 @@ class LinearChainCRF(nn.Module):
             ValueError: if the shapes do not fit, or a label or length is out of range.
         """
         self._check(emissions, lengths, labels)
-        inside = self._inside(emissions, lengths)
+        inside, labels = self._inside(emissions, lengths), labels.long()
+        emissions = torch.where(inside.unsqueeze(2), emissions, 0.0)
         emitted = emissions.gather(2, labels.unsqueeze(2)).squeeze(2)
-        moved = self.transitions[labels[:, :-1], labels[:, 1:]]
-        last = labels.gather(1, (inside.sum(1, keepdim=True) - 1)).squeeze(1)
-        score = self.start[labels[:, 0]] + self.end[last]
-        score = score + (emitted * inside).sum(1) + (moved * inside[:, 1:]).sum(1)
-        return score - self._log_partition(self._alphas(emissions, lengths))
+        moved = torch.cat([self.start[labels[:, :1]], self.transitions[labels[:, :-1], labels[:, 1:]]], 1)
+        alphas, grown = self._alphas(emissions, inside)
+        last = labels.gather(1, inside.sum(1, keepdim=True) - 1).squeeze(1)
+        gained = torch.where(inside, emitted + moved - grown, 0.0).sum(1)
+        return gained + self.end[last] - torch.logsumexp(alphas[:, -1] + self.end, 1)
 
     def viterbi(self, emissions: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return the most probable label sequences ``(N, T)``, -1 behind a length, and their scores ``(N,)``.
@@ -58,9 +61,11 @@ class LinearChainCRF(nn.Module):
         """
         self._check(emissions, lengths)
         inside = self._inside(emissions, lengths)
-        best = self.start + emissions[:, 0]
+        best, total = self.start + emissions[:, 0], emissions.new_zeros(len(emissions))
         came_from = []
         for t in range(1, emissions.shape[1]):
+            top = best.amax(1)
+            best, total = best - top.unsqueeze(1), total + top
             values, previous = (best.unsqueeze(2) + self.transitions).max(1)
             best = torch.where(inside[:, t, None], values + emissions[:, t], best)
             came_from.append(previous)
@@ -72,30 +77,35 @@ class LinearChainCRF(nn.Module):
                 inside[:, t + 1], came_from[t].gather(1, label.unsqueeze(1)).squeeze(1), label
             )
             path.append(torch.where(inside[:, t], label, -1))
-        return torch.stack(path[::-1], 1), scores
+        return torch.stack(path[::-1], 1), total + scores
 
-    def _alphas(self, emissions: Tensor, lengths: Tensor | None) -> Tensor:
-        """Return the log-sum of all label sequences that end at step t with label k, ``(N, T, K)``."""
-        inside = self._inside(emissions, lengths)
+    def _alphas(self, emissions: Tensor, inside: Tensor) -> tuple[Tensor, Tensor]:
+        """Return log-shares of the labels at step t, given the steps so far; and what the log-sum grew by there.
+
+        The shares are ``(N, T, K)``, the growth ``(N, T)``, which up to step t adds up to the log-sum of all label
+        sequences of so many steps.
+        """
         alpha = self.start + emissions[:, 0]
-        alphas = [alpha]
-        for t in range(1, emissions.shape[1]):
-            after = torch.logsumexp(alpha.unsqueeze(2) + self.transitions, 1) + emissions[:, t]
-            alpha = torch.where(inside[:, t, None], after, alpha)
+        alphas, grown = [], []
+        for t in range(emissions.shape[1]):
+            if t:
+                after = torch.logsumexp(alpha.unsqueeze(2) + self.transitions, 1) + emissions[:, t]
+                alpha = torch.where(inside[:, t, None], after, alpha)
+            sums = torch.logsumexp(alpha, 1)
+            alpha = alpha - sums.unsqueeze(1)
             alphas.append(alpha)
-        return torch.stack(alphas, 1)
+            grown.append(sums)
+        return torch.stack(alphas, 1), torch.stack(grown, 1)
 
     def _betas(self, emissions: Tensor) -> Tensor:
-        """Return the log-sum of all ways to go on after step t with label k, ``(N, T, K)``."""
+        """Return the log-sum of all ways to go on after step t with label k, ``(N, T, K)``, but for a constant each."""
         beta = self.end.expand_as(emissions[:, 0])
         betas = [beta]
         for t in range(emissions.shape[1] - 1, 0, -1):
             beta = torch.logsumexp(self.transitions + (emissions[:, t] + beta).unsqueeze(1), 2)
+            beta = beta - beta.amax(1, keepdim=True)
             betas.append(beta)
         return torch.stack(betas[::-1], 1)
-
-    def _log_partition(self, alphas: Tensor) -> Tensor:
-        return torch.logsumexp(alphas[:, -1] + self.end, 1)
 
     def _inside(self, emissions: Tensor, lengths: Tensor | None) -> Tensor:
         """Return which steps lie within their sequence, ``(N, T)``."""
@@ -106,14 +116,22 @@ class LinearChainCRF(nn.Module):
 
     def _check(self, emissions: Tensor, lengths: Tensor | None, labels: Tensor | None = None) -> None:
         known = len(self.start)
-        if emissions.dim() != 3 or emissions.shape[2] != known:
-            raise ValueError(f"emissions of shape {tuple(emissions.shape)}: must be (N, T, {known}).")
+        if emissions.dim() != 3 or emissions.shape[2] != known or not emissions.shape[1]:
+            raise ValueError(
+                f"emissions of shape {tuple(emissions.shape)}: must be (N, T, {known}), T at least 1."
+            )
         batch, steps, _ = emissions.shape
         if lengths is not None and (
-            lengths.shape != (batch,) or not ((lengths >= 1) & (lengths <= steps)).all()
+            lengths.shape != (batch,)
+            or lengths.is_floating_point()
+            or not ((lengths >= 1) & (lengths <= steps)).all()
         ):
             raise ValueError(f"lengths: must be {batch} whole numbers from 1 to {steps}.")
         if labels is None:
             return
-        if labels.shape != (batch, steps) or not ((labels >= 0) & (labels < known)).all():
+        if (
+            labels.shape != (batch, steps)
+            or labels.is_floating_point()
+            or not ((labels >= 0) & (labels < known)).all()
+        ):
             raise ValueError(f"labels: must be ({batch}, {steps}) whole numbers from 0 to {known - 1}.")

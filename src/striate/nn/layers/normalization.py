@@ -40,6 +40,11 @@ class LocalContrastNorm(nn.Module):
         self.kernel_size, self.sigma, self.eps = kernel_size, sigma, eps
 
     def forward(self, x: Tensor) -> Tensor:
+        # In half precision the mean would be off by more than the contrast of a dim image, which is then scaled up.
+        with torch.autocast(x.device.type, enabled=False):
+            return self._normalized(x.to(torch.promote_types(x.dtype, torch.float32))).to(x.dtype)
+
+    def _normalized(self, x: Tensor) -> Tensor:
         at = torch.arange(self.kernel_size, device=x.device, dtype=x.dtype) - (self.kernel_size - 1) / 2
         window = torch.exp(-0.5 * (at / self.sigma) ** 2)
         inside = self._blurred(torch.ones_like(x[:1, :1]), window)

@@ -52,6 +52,13 @@ class _WindowPool(nn.Module):
         self.stride = tuple(stride)
         self.pads = pads
 
+    def unfolded(self, x: Tensor) -> Tensor:
+        """Return the values of each window of ``x``, padding as zeros: ``(N, C, *out, K)``."""
+        windows = padded_with(x, self.pads(x.shape[2:]), 0.0)
+        for axis, (kernel, stride) in enumerate(zip(self.kernel, self.stride, strict=True), 2):
+            windows = windows.unfold(axis, kernel, stride)
+        return windows.flatten(2 + len(self.kernel))
+
     def summed(self, x: Tensor) -> Tensor:
         """Return the sum of each window of ``x``, padding counting as zero."""
         pool = _AVG_POOL[len(self.kernel) - 1]
@@ -68,9 +75,13 @@ class LpPool(_WindowPool):
         self.p = p
 
     def forward(self, x: Tensor) -> Tensor:
-        total = self.summed(x.abs().pow(self.p))
-        positive = total > 0
-        return torch.where(positive, torch.where(positive, total, 1.0).pow(1 / self.p), 0.0)
+        windows = self.unfolded(x.abs())
+        # In units of the window's largest value, whose power would be too large or too small for a float.
+        largest = windows.detach().amax(-1, keepdim=True)
+        positive = largest > 0
+        shares = (windows / torch.where(positive, largest, 1.0)).pow(self.p).sum(-1, keepdim=True)
+        norm = torch.where(positive, shares, 1.0).pow(1 / self.p) * largest
+        return norm.squeeze(-1)
 
 
 class StochasticPool(_WindowPool):
@@ -85,10 +96,7 @@ class StochasticPool(_WindowPool):
         return self.summed(x * x) / torch.where(total > 0, total, 1.0)
 
     def _drawn(self, x: Tensor) -> Tensor:
-        windows = padded_with(x, self.pads(x.shape[2:]), 0.0)
-        for axis, (kernel, stride) in enumerate(zip(self.kernel, self.stride, strict=True), 2):
-            windows = windows.unfold(axis, kernel, stride)
-        windows = windows.flatten(2 + len(self.kernel))  # (N, C, *out, K)
+        windows = self.unfolded(x)
         with torch.no_grad():
             up_to = windows.cumsum(-1)
             drawn = torch.rand_like(up_to[..., :1]) * up_to[..., -1:]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 __all__ = ["DropConnect", "GaussianNoise", "SparsityPenalty", "StochasticDepth"]
 
@@ -66,12 +68,15 @@ class SparsityPenalty(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if self.training:
-            mean = x.mean(0).clamp(1e-6, 1 - 1e-6)
-            target = torch.full_like(mean, self.target)
-            divergence = F.binary_cross_entropy(mean, target, reduction="sum")
-            entropy = F.binary_cross_entropy(target, target, reduction="sum")
-            self._penalty = self.weight * (divergence - entropy)
+            # Not by torch's binary cross-entropy, which autocast refuses on GPUs.
+            mean = x.mean(0, dtype=torch.promote_types(x.dtype, torch.float32)).clamp(1e-6, 1 - 1e-6)
+            on, off = self.target, 1 - self.target
+            divergence = on * (math.log(on) - mean.log()) + off * (math.log(off) - (1 - mean).log())
+            self._penalty = self.weight * divergence.sum()
         return x
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_penalty": None}  # a copy does not carry what waits for the loss
 
     def take(self) -> Tensor | None:
         """Return the penalty of the last training forward, once."""

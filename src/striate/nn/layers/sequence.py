@@ -20,7 +20,7 @@ class OneHot(nn.Module):
         self.register_buffer("like", torch.empty(0), persistent=False)  # what .double() and .half() change
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.one_hot(x, self.num_tokens).to(self.like.dtype)
+        return F.one_hot(x.long(), self.num_tokens).to(self.like.dtype)
 
 
 class RNN(nn.RNN):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import AfterValidator, Field, ValidationInfo
 
 from striate.spec.layers.base import Layer
 from striate.spec.node import layer_kind
@@ -81,6 +83,13 @@ class ReLU6(Layer):
     stem: ClassVar[str] = "relu"
 
 
+def _not_below_lower(value: float, info: ValidationInfo) -> float:
+    lower = info.data.get("lower", 0.0)
+    if value < lower:
+        raise ValueError(f"must be at least lower, {lower}")
+    return value
+
+
 @layer_kind
 class RReLU(Layer):
     """Randomized leaky ReLU (Xu et al. 2015): the slope of negative values is drawn for each of them.
@@ -91,7 +100,7 @@ class RReLU(Layer):
     stem: ClassVar[str] = "relu"
 
     lower: Positive = 1 / 8
-    upper: Positive = 1 / 3
+    upper: Annotated[Positive, AfterValidator(_not_below_lower), Field(validate_default=True)] = 1 / 3
 
 
 @layer_kind

@@ -115,8 +115,8 @@ class LocallyConnected(Layer):
     """The windows of a convolution with weights of their own at every position, over 1 or 2 axes.
 
     Unshared convolution (LeCun 1989; Taigman et al. 2014; Goodfellow et al. 2016, section 9.5).
-    ``(C, *size) -> (out_channels, *size')``. Weights: ``(*size', out_channels, C * prod(kernel_size))``, a matrix
-    per position; biases: ``(out_channels, *size')``.
+    ``(C, *size) -> (out_channels, *size')``. Weights: ``(*size', out_channels, *kernel_size, C)``, a matrix per
+    position; biases: ``(out_channels, *size')``.
     """
 
     stem: ClassVar[str] = "local"

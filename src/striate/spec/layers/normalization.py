@@ -8,7 +8,7 @@ from pydantic import Field
 
 from striate.spec.layers.base import Layer
 from striate.spec.node import layer_kind
-from striate.spec.values import Count, Positive
+from striate.spec.values import Count, Odd, Positive
 
 __all__ = ["BatchNorm", "GroupNorm", "InstanceNorm", "LayerNorm", "LocalContrastNorm", "LocalResponseNorm"]
 
@@ -117,6 +117,6 @@ class LocalContrastNorm(Layer):
 
     stem: ClassVar[str] = "norm"
 
-    kernel_size: Count = 9
+    kernel_size: Odd = 9
     sigma: Positive | None = None
     eps: Positive = 1e-4

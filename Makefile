@@ -24,7 +24,8 @@ check: $(VENV)/.check  ## format, lint, types, import floors, dead code
 	$(BIN)/vulture
 
 bench: $(VENV)/.bench  ## measure against peers; the summary is benchmarks/RESULTS.md
-	$(BIN)/python benchmarks/inspect.py
+	$(BIN)/python benchmarks/analysis.py
+	$(BIN)/python benchmarks/local_layers.py
 
 docs: export NO_MKDOCS_2_WARNING = 1
 docs: $(VENV)/.docs  ## make the pictures and the site (site/index.html)

@@ -29,6 +29,7 @@ COLORS = """
 INK, FAINT, RULE = "#1c1f23", "#5b626b", "#b9bec5"
 
 MARGIN = 22
+DASH = 6.0
 
 Point = tuple[float, float]
 Color = str | tuple[float, float, float]
@@ -106,7 +107,7 @@ class Page:
         They come one after another, dash by dash.
         """
         i, n = turn
-        style: Any = "-" if n == 1 else (_DASH * (n - i), (_DASH, _DASH * (n - 1)))
+        style: Any = "-" if n == 1 else (DASH * (n - i), (DASH, DASH * (n - 1)))
         looks = {"edgecolor": color, "linewidth": 1.5, "linestyle": style}
         self._polygon(points, gid, facecolor="none", joinstyle="miter", capstyle="butt", **looks)
 
@@ -147,9 +148,6 @@ class Page:
         width, height = math.ceil(self._right + MARGIN), math.ceil(self._bottom + MARGIN)
         self._figure.set_size_inches(width / 72, height / 72)
         self._down.translate(0, height)
-
-
-_DASH = 6.0
 
 
 def mixed(color: str, other: str, share: float) -> Color:

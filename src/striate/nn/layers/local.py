@@ -120,7 +120,7 @@ class _PerPosition(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
         patches, weight = ctx.saved_tensors
-        height, width, filters, *kernel, channels = weight.shape
+        height, width, _, *kernel, channels = weight.shape
         grad = grad.flatten(2).permute(2, 0, 1).contiguous()  # (P, N, O)
         of_x = of_weight = None
         if ctx.needs_input_grad[1]:

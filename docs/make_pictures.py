@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import catalog
 import equivariance
 import photographs
 from lecture_numbers import LECTURES
@@ -16,7 +17,7 @@ from lecture_numbers.page import page
 from rich.console import Console
 
 from striate import zoo
-from striate.analyze import Analysis, analyze, work_text
+from striate.analyze import Analysis, analyze, compare, work_text
 from striate.cli.app import COMMANDS
 from striate.data import digits
 from striate.spec import json_schema
@@ -97,12 +98,15 @@ def main() -> None:
     terminal("work-alexnet-conv1", "striate inspect alexnet --work conv1", work, 78)
     for name in ("lenet5", "resnet152"):
         analyze(zoo.find(name)).plot(PICTURES / f"plot-{name}.svg")
+    terminal("compare-lenet5-c1", "striate compare lenet5 c1", compare(zoo.lenet5(), "c1"), 72)
     fields = receptive_fields(lenet, ("c1", "s2", "c3", "s4", "c5"))
     (PICTURES / "receptive-fields.svg").write_text(fields, encoding="utf-8")
     equivariance.write_pictures(PICTURES)
     drumbeat = [sys.executable, str(EXAMPLES / "drumbeat.py"), "--plot", str(PICTURES / "drumbeat.svg")]
     subprocess.run(drumbeat, capture_output=True, check=True)
     (DOCS / "commands.md").write_text(commands_page(), encoding="utf-8")
+    (DOCS / "layers.md").write_text(catalog.layers_page(), encoding="utf-8")
+    (DOCS / "networks.md").write_text(catalog.networks_page(), encoding="utf-8")
     (DOCS / "textbook.md").write_text(page(LECTURES), encoding="utf-8")
     photographs.write_page(DOCS / "photographs.md")
     schema = json.dumps(json_schema(), indent=1)

@@ -76,7 +76,7 @@ def unknown_name(what: str, name: str, known: Iterable[str]) -> str:
 
 def bad_argument(name: str, value: object, allowed: str, fix: str = "") -> str:
     """Word a bad argument: its name, the value it got, what is allowed and how to mend it."""
-    message = f"{name}={value!r}: must be {allowed}."
+    message = f"{name}={_shown(value)}: must be {allowed}."
     return f"{message} {fix}" if fix else message
 
 
@@ -110,4 +110,10 @@ def validation_message(owner: str, fields: Sequence[str], failures: Sequence[Map
     allowed = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     if not allowed.startswith(("must", "is ")):
         allowed = f"must be {allowed}"
-    return f"{owner}: {where}={first['input']!r} {allowed}."
+    return f"{owner}: {where}={_shown(first['input'])} {allowed}."
+
+
+def _shown(value: object) -> str:
+    """Return a value as it is written, a very long one without its middle."""
+    text = repr(value)
+    return text if len(text) <= 240 else f"{text[:160]} … {text[-60:]}"

@@ -46,7 +46,7 @@ def built(shape, *layers):
 
 @pytest.mark.parametrize(("shape", "conv"), LAYERS)
 def test_parameters_are_those_of_layers_built_so(shape, conv):
-    (layer,) = st.compare(Network("n", shape, conv), ["conv1"], tiles=3).layers
+    (layer,) = st.compare(Network("n", shape, conv), "conv1", tiles=3).layers
     ways = figures(layer)
     assert list(ways) == [
         "dense",
@@ -74,13 +74,13 @@ def test_parameters_are_those_of_layers_built_so(shape, conv):
 
 def test_one_layer_described_in_three_ways_compares_the_same():
     shape = (3, 12, 12)
-    one = st.compare(Network("n", shape, Conv(4, 3, name="x")), ["x"]).layers[0].ways
+    one = st.compare(Network("n", shape, Conv(4, 3, name="x")), "x").layers[0].ways
     for other in (LocallyConnected(4, 3, name="x"), TiledConv(4, 3, 2, name="x")):
-        assert st.compare(Network("n", shape, other), ["x"]).layers[0].ways == one
+        assert st.compare(Network("n", shape, other), "x").layers[0].ways == one
 
 
 def test_the_first_layer_of_alexnet():
-    (layer,) = st.compare(st.zoo.alexnet(), ["conv1"]).layers
+    (layer,) = st.compare(st.zoo.alexnet(), "conv1").layers
     assert figures(layer) == {
         "dense": (43_713_331_200, 290_400, 43_713_331_200, 290_400),
         "locally connected": (105_415_200, 290_400, 105_415_200, 290_400),
@@ -90,7 +90,7 @@ def test_the_first_layer_of_alexnet():
 
 
 def test_twelve_inputs_and_six_outputs():
-    (layer,) = st.compare(Network("n", (1, 3, 4), Conv(1, 2, bias=False)), ["conv1"]).layers
+    (layer,) = st.compare(Network("n", (1, 3, 4), Conv(1, 2, bias=False)), "conv1").layers
     assert [way.weights.value for way in layer.ways] == [72, 24, 16, 4]
     assert [way.biases.value for way in layer.ways] == [0, 0, 0, 0]
 
@@ -101,7 +101,7 @@ def test_groups_tables_and_depthwise_kernels_count_what_they_read():
         (4, 8, 8),
         [Conv(6, 3, groups=2), ReLU(), TableConv([[0], [1, 2]], 3), DepthwiseConv(2, bias=False)],
     )
-    comparison = st.compare(network, [])
+    comparison = st.compare(network)
     assert [layer.path for layer in comparison.layers] == ["conv1", "conv2", "depthwise1"]
     shared = [layer.ways[3].weights.value for layer in comparison.layers]
     assert shared == [6 * 2 * 9, 3 * 9, 2 * 4]
@@ -110,27 +110,30 @@ def test_groups_tables_and_depthwise_kernels_count_what_they_read():
 
 
 def test_fewer_positions_than_tiles():
-    (layer,) = st.compare(st.zoo.lenet5(), ["c5"], tiles=2).layers
+    (layer,) = st.compare(st.zoo.lenet5(), "c5", tiles=2).layers
     assert layer.ways[2].name == "tiled 1×1"
     assert layer.ways[2].weights == layer.ways[3].weights
 
 
 def test_another_input():
-    (layer,) = st.compare(st.zoo.lenet5(), ["c1"], input=(1, 40, 36)).layers
+    (layer,) = st.compare(st.zoo.lenet5(), "c1", input=(1, 40, 36)).layers
     assert (layer.input_shape, layer.output_shape) == ((1, 40, 36), (6, 36, 32))
 
 
 def test_what_cannot_be_compared():
     lenet = st.zoo.lenet5()
-    assert message_of(ShapeError, st.compare, lenet, ["f6"]) == (
+    assert message_of(ShapeError, st.compare, lenet, "f6") == (
         "f6 (Linear) has no windows with weights. Convolutions of 'lenet5': c1, c3, c5."
     )
-    text = message_of(ShapeError, st.compare, st.zoo.alexnet(), ["conv9"])
+    assert message_of(ShapeError, st.compare, lenet, ["c1", "c3"]) == (
+        "path=['c1', 'c3']: must be the path of a layer, each an argument of its own: \"c1\", \"c3\"."
+    )
+    text = message_of(ShapeError, st.compare, st.zoo.alexnet(), "conv9")
     assert text.startswith("no layer at 'conv9'. Did you mean 'conv")
-    assert message_of(ShapeError, st.compare, st.zoo.mlp(), []) == (
+    assert message_of(ShapeError, st.compare, st.zoo.mlp()) == (
         "'mlp' has no convolution; its layers can be connected in one way alone."
     )
-    assert message_of(ShapeError, st.compare, lenet, ["c1"], tiles=0) == (
+    assert message_of(ShapeError, st.compare, lenet, "c1", tiles=0) == (
         "tiles=0: must be a whole number of at least 1."
     )
 
@@ -172,6 +175,6 @@ def test_the_command_explains(failure):
 
 
 def test_in_a_notebook():
-    html = st.compare(st.zoo.lenet5(), ["c1"])._repr_html_()
+    html = st.compare(st.zoo.lenet5(), "c1")._repr_html_()
     assert html.count("<tr>") == 5
     assert "4,816,896" in html

@@ -96,14 +96,15 @@ def test_steps_behind_a_length_are_ignored():
         assert best[n].item() == pytest.approx(max(table.values()), rel=1e-12)
 
 
-def test_what_stands_behind_a_length_changes_neither_likelihood_nor_gradient():
+def test_what_stands_behind_a_length_changes_no_answer_and_no_gradient():
     module, emissions = crf(4, 3), drawn(4, 4, 3)
     labels, answers = torch.randint(3, (4, 4), generator=torch.Generator().manual_seed(0)), []
     behind = torch.arange(4) >= LENGTHS.unsqueeze(1)
     for padding in (0.0, 1e6, -math.inf, math.nan):
         padded = torch.where(behind.unsqueeze(2), padding, emissions).requires_grad_()
         answer = module.log_likelihood(padded, torch.where(behind, 2, labels), LENGTHS)
-        answers.append((answer, *torch.autograd.grad(answer.sum(), (padded, *module.parameters()))))
+        gradients = torch.autograd.grad(answer.sum(), (padded, *module.parameters()))
+        answers.append((answer, *gradients, *module.viterbi(padded, LENGTHS)))
     assert not answers[0][1][behind].any()
     for other in answers[1:]:
         for a, b in zip(answers[0], other, strict=True):
@@ -160,6 +161,8 @@ def test_a_forbidden_transition_is_never_taken():
     for seed in range(20):
         (path,), _ = module.viterbi(5 * drawn(1, 6, 3, seed=seed))
         assert (0, 1) not in itertools.pairwise(path.tolist())
+    impossible = torch.tensor([[[0, -math.inf, -math.inf], [-math.inf, 0, -math.inf], [0, 0, 0]]])
+    assert module.viterbi(impossible.double())[1].item() == -math.inf
     emissions = drawn(1, 2, 3).requires_grad_()
     assert module.log_likelihood(emissions, torch.tensor([[0, 1]])).item() == -math.inf
     allowed = module.log_likelihood(emissions, torch.tensor([[0, 2]]))

@@ -100,6 +100,13 @@ def test_rows_of_a_table_have_each_their_own_fan_in():
         check_statistics(own, 2 / (len(row) * 1600), None)
 
 
+def test_the_two_stages_of_a_separable_convolution_have_each_their_own():
+    # The first reads 3·3 values and no activation follows it; the second reads 8·20 maps, before the ReLU.
+    module = build(Network("n", (8, 9, 9), [SeparableConv(100, 3, multiplier=20), ReLU()]), 0)
+    check_statistics(module.conv1.depthwise.detach().double(), 1 / 9, None)
+    check_statistics(module.conv1.pointwise.detach().double(), 2 / 160, None)
+
+
 @pytest.mark.parametrize(
     "layer",
     [

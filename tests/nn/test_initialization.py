@@ -10,28 +10,44 @@ from striate.nn import SCHEMES, build, scheme_by_path
 from striate.spec import (
     ELU,
     GELU,
+    GRU,
+    LSTM,
+    RNN,
+    SELU,
     AuxHead,
     AvgPool,
     BatchNorm,
+    ChannelPool,
     Concat,
     Conv,
     Dropout,
     Flatten,
     GlobalAvgPool,
+    GroupNorm,
+    HardSigmoid,
     Identity,
     LeakyReLU,
     Linear,
+    LinearChainCRF,
+    LocalContrastNorm,
     LocalResponseNorm,
     MaxPool,
+    Mish,
     Network,
+    PReLU,
     ReLU,
+    ReLU6,
     Residual,
+    RReLU,
+    ScaledTanh,
     Sequential,
     Sigmoid,
     SiLU,
     Softmax,
     Softplus,
+    SpatialDropout,
     Tanh,
+    Upsample,
 )
 from striate.zoo import googlenet_aux, lenet5, lenet5_relu, resnet18
 
@@ -157,8 +173,9 @@ HE, GLOROT, LECUN = "he_normal", "glorot_uniform", "lecun_normal"
     ("activation", "scheme"),
     [
         *((layer, HE) for layer in (ReLU(), LeakyReLU(), ELU(), GELU(), SiLU(), Softplus())),
-        *((layer, GLOROT) for layer in (Tanh(), Sigmoid())),
-        *((layer, LECUN) for layer in (Softmax(), Identity())),
+        *((layer, HE) for layer in (ReLU6(), RReLU(), PReLU(), Mish())),
+        *((layer, GLOROT) for layer in (Tanh(), Sigmoid(), HardSigmoid())),
+        *((layer, LECUN) for layer in (SELU(), ScaledTanh(), Softmax(), Identity())),
     ],
     ids=lambda value: getattr(value, "kind", value),
 )
@@ -177,6 +194,11 @@ def test_the_activation_chooses_the_scheme(activation, scheme):
         GlobalAvgPool(),
         Flatten(),
         Identity(),
+        GroupNorm(2),
+        LocalContrastNorm(),
+        SpatialDropout(),
+        ChannelPool(2),
+        Upsample(2),
     ],
     ids=lambda layer: layer.kind,
 )
@@ -187,6 +209,12 @@ def test_the_activation_is_found_behind_layers_without_weights(between):
 def test_the_activation_is_the_next_one_and_not_beyond_a_layer_with_weights():
     layers = [Conv(4, 3, name="a"), Conv(4, 3, name="b"), Tanh(), ReLU(), Conv(4, 3, name="c")]
     assert scheme_by_path(net(*layers)) == {"a": LECUN, "b": GLOROT, "c": LECUN}
+
+
+@pytest.mark.parametrize("layer", [RNN(3), LSTM(3), GRU(3), LinearChainCRF()], ids=lambda layer: layer.kind)
+def test_an_activation_behind_a_recurrent_layer_is_not_that_of_the_layer_before_it(layer):
+    network = net(Linear(4, per_step=True, name="a"), layer, Tanh(), input=(5, 6))
+    assert scheme_by_path(network) == {"a": LECUN}
 
 
 def test_the_activation_is_found_through_compositions():

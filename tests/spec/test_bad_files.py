@@ -24,7 +24,8 @@ def message_of(call, *arguments):
     [
         (
             "Convv",
-            "body: unknown layer 'Convv'. Did you mean 'Conv' or 'TiledConv'? Known: AdaptiveAvgPool, AdaptiveMaxPool, AuxHead, ",
+            "body: unknown layer 'Convv'. Did you mean 'Conv' or 'TiledConv'? "
+            "Known: AdaptiveAvgPool, AdaptiveMaxPool, AuxHead, ",
         ),
         ("[ReLU, {Relu7: {}}]", "body[1]: unknown layer 'Relu7'. Did you mean 'ReLU' or 'RReLU'"),
         (

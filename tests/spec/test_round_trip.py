@@ -2,6 +2,7 @@
 
 import json
 
+import descriptions
 import pytest
 import yaml
 from descriptions import networks, titles
@@ -9,17 +10,33 @@ from hypothesis import HealthCheck, given, settings
 
 from striate.spec import (
     GELU,
+    GRU,
+    KINDS,
+    LSTM,
+    AdaptiveAvgPool,
     AuxHead,
     AvgPool,
     Concat,
     Conv,
+    ConvTranspose,
     Dropout,
+    LayerNorm,
+    LocallyConnected,
+    LocalResponseNorm,
+    LpPool,
     MaxPool,
+    MaxUnpool,
     Network,
     ReLU,
     Repeat,
+    Reshape,
     Residual,
     Sequential,
+    StochasticDepth,
+    Subsample,
+    TableConv,
+    TiledConv,
+    Upsample,
 )
 
 RANDOM = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -27,6 +44,11 @@ RANDOM = settings(max_examples=150, deadline=None, suppress_health_check=[Health
 
 def digest(*layers, input=(4, 8, 8)):
     return Network("any", input, Sequential(*layers)).digest
+
+
+def test_random_descriptions_are_made_of_every_kind():
+    # What a test imports and does not use is an error to ruff.
+    assert [kind for kind in KINDS if kind not in vars(descriptions)] == []
 
 
 @RANDOM
@@ -103,6 +125,13 @@ def test_the_digest_is_a_sha256_that_stays():
         (Repeat(ReLU(), 2, name="r"), Sequential(ReLU(), ReLU(), name="r")),
         (Residual(ReLU()), Residual([ReLU(name="relu1")], name="residual1")),
         (Concat(ReLU(), ReLU()), Concat(ReLU(name="branch1"), ReLU(name="branch2"))),
+        (TiledConv(2, 3, 2), TiledConv(2, (3, 3), (2, 2), padding="valid")),
+        (TableConv([[0, 1], [2]], 3), TableConv(((0, 1), (2,)), (3, 3))),
+        (ConvTranspose(2, 3, padding=1), ConvTranspose(2, 3, padding=(1, 1), output_padding=(0, 0))),
+        (LpPool(2), LpPool((2, 2), 2, stride=2)),
+        (Subsample(2), Subsample(2, stride=(2, 2))),
+        (AdaptiveAvgPool(4), AdaptiveAvgPool((4, 4))),
+        (Upsample(2), Upsample([2, 2], "nearest")),
     ],
 )
 def test_one_meaning_has_one_digest(a, b):
@@ -129,6 +158,24 @@ def test_one_meaning_has_one_digest(a, b):
         (AuxHead(ReLU()), AuxHead(ReLU(), weight=0.4)),
         (Sequential(ReLU(), ReLU()), Sequential(ReLU(), ReLU(), ReLU())),
         (Sequential(ReLU(), name="a"), Sequential(ReLU(), name="b")),
+        (Reshape((8, 8)), Reshape((8, 8, 8))),  # a shape is no size, of which (8, 8) means 8 on every axis
+        (Reshape((8,)), Reshape((8, 8))),
+        (TableConv([[0], [1]], 3), TableConv([[1], [0]], 3)),
+        (TableConv([[0], [0]], 3), TableConv([[0]], 3)),
+        (TableConv([[0, 1], [2, 3]], 3), TableConv([[0], [1], [2], [3]], 3)),
+        (TableConv([[0, 1]], 3), TableConv([[1, 0]], 3)),  # the order of its weights
+        (TiledConv(2, 3, 2), TiledConv(2, 3, 3)),
+        (TiledConv(2, 3, (1, 2)), TiledConv(2, 3, (2, 1))),
+        (LocallyConnected(2, 3), Conv(2, 3)),
+        (ConvTranspose(2, 3, padding=(0, 1)), ConvTranspose(2, 3, padding=(1, 0))),
+        (ConvTranspose(2, 3, stride=2), ConvTranspose(2, 3, stride=2, output_padding=1)),
+        (LpPool(2), LpPool(2, 3.0)),
+        (LayerNorm(), LayerNorm("channels")),
+        (LocalResponseNorm(), LocalResponseNorm(region="within")),
+        (StochasticDepth(0.5), StochasticDepth(0.5, "batch")),
+        (LSTM(3), GRU(3)),
+        (LSTM(3), LSTM(3, bidirectional=True)),
+        (MaxUnpool("pool1"), MaxUnpool("pool2")),
     ],
 )
 def test_another_meaning_has_another_digest(a, b):

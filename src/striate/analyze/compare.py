@@ -7,7 +7,6 @@ output; but for the dense one they see the same windows.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -115,12 +114,12 @@ class Comparison:
         return "".join(parts)
 
 
-def compare(network: Network, paths: Sequence[str], tiles: int = 2, input: Shape | None = None) -> Comparison:
+def compare(network: Network, *paths: str, tiles: int = 2, input: Shape | None = None) -> Comparison:
     """Return what the convolutions at ``paths`` would cost as dense, locally connected and tiled layers.
 
     Args:
         network: The description.
-        paths: Layers with windows and weights; none means every such layer.
+        *paths: Layers with windows and weights; none means every such layer.
         tiles: Kernels that the tiled layer takes in turn along each axis; fewer where there are fewer positions.
         input: Shape of one input in the place of the description's own.
 
@@ -129,7 +128,7 @@ def compare(network: Network, paths: Sequence[str], tiles: int = 2, input: Shape
 
     Examples:
         >>> import striate as st
-        >>> alexnet = st.compare(st.zoo.alexnet(), ["conv1"])
+        >>> alexnet = st.compare(st.zoo.alexnet(), "conv1")
         >>> [way.weights.value for way in alexnet.layers[0].ways]
         [43713331200, 105415200, 139392, 34848]
     """
@@ -143,6 +142,10 @@ def compare(network: Network, paths: Sequence[str], tiles: int = 2, input: Shape
         )
     layers = []
     for path in paths or nodes:
+        if not isinstance(path, str):
+            example = ", ".join(f'"{known}"' for known in list(nodes)[:2])
+            allowed = f"the path of a layer, each an argument of its own: {example}"
+            raise ShapeError(bad_argument("path", path, allowed))
         if path not in nodes:
             other = next((row.kind for row in analysis.layers if row.path == path), None)
             problem = f"{path} ({other}) has no windows with weights." if other else f"no layer at {path!r}."

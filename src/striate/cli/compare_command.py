@@ -36,7 +36,7 @@ def command(
       striate compare lenet5 c1 c3 --work
     """
     shape = None if input is None else parse_shape(input)
-    comparison = compare(zoo.find(network), paths or [], tiles, shape)
+    comparison = compare(zoo.find(network), *(paths or []), tiles=tiles, input=shape)
     if as_json:
         print(json.dumps(comparison.to_data(), indent=1, ensure_ascii=False))
     else:

@@ -140,9 +140,14 @@ def _margin(value: Any) -> int | tuple[int, ...]:
 
 
 def _connections(value: Any) -> tuple[tuple[int, ...], ...]:
-    allowed = "must list, for each output map, the numbers of the input maps it reads, from 0, none twice"
-    if not isinstance(value, list | tuple) or not value or len(value) > MAX_CONNECTED:
+    allowed = (
+        "must list, for each output map, the numbers of the input maps it reads, from 0, none twice, "
+        "such as [[0, 1], [2]]"
+    )
+    if not isinstance(value, list | tuple) or not value:
         raise ValueError(allowed)
+    if len(value) > MAX_CONNECTED:
+        raise ValueError(f"must list at most {MAX_CONNECTED:,} output maps, not {len(value):,}")
     try:
         table = tuple(tuple(_at_least(v, 0) for v in row) for row in value)
     except (TypeError, ValueError):

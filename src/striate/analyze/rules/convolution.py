@@ -138,7 +138,10 @@ def _(layer: TableConv, shape: Shape) -> Arithmetic:
     axes = conv_axes(layer, shape)
     last = max(map(max, layer.connections))
     if last >= shape[0]:
-        raise Misfit(f"connections name input map {last}; the input has {shape[0]}, counted from 0")
+        raise Misfit(
+            f"connections name input map {last}, and the last of the {shape[0]} is {shape[0] - 1}; "
+            f"count from 0, or give {last + 1} channels to this layer"
+        )
     pairs = sum(map(len, layer.connections))
     kernel, size = tuple(a.kernel for a in axes), tuple(a.output for a in axes)
     output = (len(layer.connections), *size)
@@ -167,4 +170,4 @@ def _check_groups(layer: Conv | ConvTranspose, channels: int) -> None:
 
 def _check_rank(layer: LocallyConnected | TiledConv, shape: Shape) -> None:
     if len(shape) > 3:
-        raise Misfit(f"{layer.kind} works over one or two axes, (C, L) or (C, H, W)")
+        raise Misfit(f"{layer.kind} works over one or two axes, (C, L) or (C, H, W); use Conv over three")

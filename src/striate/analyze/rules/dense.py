@@ -17,8 +17,10 @@ def _(layer: Flatten, shape: Shape) -> Arithmetic:
 @arithmetic.register
 def _(layer: Reshape, shape: Shape) -> Arithmetic:
     if math.prod(shape) != math.prod(layer.shape):
+        count = math.prod(shape)
         raise Misfit(
-            f"{math.prod(shape):,} values do not fill shape={layer.shape}, which has {math.prod(layer.shape):,}"
+            f"its {count:,} values do not fill shape={layer.shape}, which has {math.prod(layer.shape):,}; "
+            f"choose sizes whose product is {count:,}"
         )
     return Arithmetic(layer.shape, seen=shape[1:])
 
@@ -26,7 +28,10 @@ def _(layer: Reshape, shape: Shape) -> Arithmetic:
 @arithmetic.register
 def _(layer: PadChannels, shape: Shape) -> Arithmetic:
     if layer.out_channels < shape[0]:
-        raise Misfit(f"out_channels={layer.out_channels} is less than the {shape[0]} channels there are")
+        raise Misfit(
+            f"out_channels={layer.out_channels} is less than the {shape[0]} channels there are; "
+            f"use at least {shape[0]}, or a Conv of kernel size 1 to have fewer"
+        )
     return Arithmetic((layer.out_channels, *shape[1:]))
 
 

@@ -55,7 +55,7 @@ def _(layer: LastStep, shape: Shape) -> Arithmetic:
 @arithmetic.register
 def _(layer: Transpose, shape: Shape) -> Arithmetic:
     if len(shape) != 2:
-        raise Misfit("it needs a sequence (T, C) or a signal (C, L)")
+        raise Misfit("it needs a sequence (T, C) or a signal (C, L), which others become by Reshape")
     return Arithmetic(shape[::-1])
 
 

@@ -64,8 +64,8 @@ class LinearChainCRF(nn.Module):
         best, total = self.start + emissions[:, 0], emissions.new_zeros(len(emissions))
         came_from = []
         for t in range(1, emissions.shape[1]):
-            top = best.amax(1)
-            best, total = best - top.unsqueeze(1), total + top
+            best, largest = _rescaled(best)
+            total = total + largest
             values, previous = (best.unsqueeze(2) + self.transitions).max(1)
             best = torch.where(inside[:, t, None], values + emissions[:, t], best)
             came_from.append(previous)
@@ -80,10 +80,9 @@ class LinearChainCRF(nn.Module):
         return torch.stack(path[::-1], 1), total + scores
 
     def _alphas(self, emissions: Tensor, inside: Tensor) -> tuple[Tensor, Tensor]:
-        """Return log-shares of the labels at step t, given the steps so far; and what the log-sum grew by there.
+        """Return the log-sum of all label sequences that end at step t with label k, less the largest of each step.
 
-        The shares are ``(N, T, K)``, the growth ``(N, T)``, which up to step t adds up to the log-sum of all label
-        sequences of so many steps.
+        The first are ``(N, T, K)``; how much the largest grew at each step, which was taken off, is ``(N, T)``.
         """
         alpha = self.start + emissions[:, 0]
         alphas, grown = [], []
@@ -91,19 +90,18 @@ class LinearChainCRF(nn.Module):
             if t:
                 after = torch.logsumexp(alpha.unsqueeze(2) + self.transitions, 1) + emissions[:, t]
                 alpha = torch.where(inside[:, t, None], after, alpha)
-            sums = torch.logsumexp(alpha, 1)
-            alpha = alpha - sums.unsqueeze(1)
+            alpha, largest = _rescaled(alpha)
             alphas.append(alpha)
-            grown.append(sums)
+            grown.append(largest)
         return torch.stack(alphas, 1), torch.stack(grown, 1)
 
     def _betas(self, emissions: Tensor) -> Tensor:
-        """Return the log-sum of all ways to go on after step t with label k, ``(N, T, K)``, but for a constant each."""
+        """Return the log-sum of all ways to go on after step t with label k, less the largest of each step."""
         beta = self.end.expand_as(emissions[:, 0])
         betas = [beta]
         for t in range(emissions.shape[1] - 1, 0, -1):
-            beta = torch.logsumexp(self.transitions + (emissions[:, t] + beta).unsqueeze(1), 2)
-            beta = beta - beta.amax(1, keepdim=True)
+            after = torch.logsumexp(self.transitions + (emissions[:, t] + beta).unsqueeze(1), 2)
+            beta, _ = _rescaled(after)
             betas.append(beta)
         return torch.stack(betas[::-1], 1)
 
@@ -135,3 +133,10 @@ class LinearChainCRF(nn.Module):
             or not ((labels >= 0) & (labels < known)).all()
         ):
             raise ValueError(f"labels: must be ({batch}, {steps}) whole numbers from 0 to {known - 1}.")
+
+
+def _rescaled(scores: Tensor) -> tuple[Tensor, Tensor]:
+    """Return ``(N, K)`` less the largest of each row, which is a constant to the gradient; and those, ``(N,)``."""
+    largest = scores.detach().amax(1)
+    largest = torch.where(largest.isfinite(), largest, 0.0)  # where no label is possible, all stay at -inf
+    return scores - largest.unsqueeze(1), largest

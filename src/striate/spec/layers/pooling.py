@@ -76,7 +76,7 @@ class GlobalMaxPool(Layer):
 
 @layer_kind
 class LpPool(Layer):
-    """``(sum of |x| ** p) ** (1 / p)`` of each window, channel by channel (Sermanet et al. 2012).
+    """``(sum of abs(x) ** p) ** (1 / p)`` of each window, channel by channel (Sermanet et al. 2012).
 
     ``p=1`` is the sum of the absolute values, and a large ``p`` comes near their maximum. Padding counts as zero.
 

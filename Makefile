@@ -25,6 +25,7 @@ check: $(VENV)/.check  ## format, lint, types, import floors, dead code
 
 bench: $(VENV)/.bench  ## measure against peers; the summary is benchmarks/RESULTS.md
 	$(BIN)/python benchmarks/analysis.py
+	$(BIN)/python benchmarks/macs.py
 	$(BIN)/python benchmarks/local_layers.py
 
 docs: export NO_MKDOCS_2_WARNING = 1

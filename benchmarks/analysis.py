@@ -37,7 +37,7 @@ TEN = (
     "mobilenet_v2",
     "densenet121",
 )
-MIN_SPEEDUP = 5.0  # against the faster peer, for every network
+MIN_SPEEDUP = 3.0  # against the faster peer, for every network
 MIN_SPEEDUP_VGG = 50.0  # against torchinfo
 MAX_ANALYSIS = 0.1  # seconds, densenet121 and resnet1202
 MAX_SHARE = 0.4  # of the time that importing torch takes

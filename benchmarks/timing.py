@@ -1,5 +1,6 @@
 """How the benchmarks measure: jobs take turns, a round at a time, so that a busy machine slows all alike."""
 
+import math
 import os
 import platform
 import statistics
@@ -9,6 +10,7 @@ from collections.abc import Callable, Mapping
 __all__ = ["interleaved", "machine", "ratio", "report"]
 
 Times = dict[str, list[float]]
+LEAST = 0.02  # seconds
 
 
 def machine(**versions: str) -> str:
@@ -19,16 +21,24 @@ def machine(**versions: str) -> str:
 
 
 def interleaved(jobs: Mapping[str, Callable[[], object]], rounds: int) -> Times:
-    """Time every job once per round, in seconds, after a round that does not count."""
+    """Time every job once per round, in seconds, after a round that does not count.
+
+    A quick job runs as often in a row as fills `LEAST`, and its time is the mean: one call alone would mostly wait for
+    caches and threads that the job before it left cold.
+    """
+    calls = {name: max(1, math.ceil(LEAST / _timed(job, 1))) for name, job in jobs.items()}
     times: Times = {name: [] for name in jobs}
-    for round_number in range(rounds + 1):
+    for _ in range(rounds):
         for name, job in jobs.items():
-            start = time.perf_counter()
-            job()
-            spent = time.perf_counter() - start
-            if round_number:
-                times[name].append(spent)
+            times[name].append(_timed(job, calls[name]))
     return times
+
+
+def _timed(job: Callable[[], object], calls: int) -> float:
+    start = time.perf_counter()
+    for _ in range(calls):
+        job()
+    return (time.perf_counter() - start) / calls
 
 
 def report(times: Times) -> None:

@@ -29,7 +29,11 @@ FAMILIES = {
     "sequence": "Sequences",
 }
 
-NETWORKS = """# The named networks
+NETWORKS = """---
+hide: [toc]
+---
+
+# The named networks
 
 <!-- Made by `make docs` from striate.zoo; do not edit. -->
 
@@ -38,8 +42,8 @@ NETWORKS = """# The named networks
 *Depth* counts layers with weights on the longest way from input to output. Where the paper, torchvision or timm gives
 the number of parameters, it is this one exactly. [How MACs are counted](arithmetic.md#how-macs-are-counted).
 
-| name | year | parameters | MACs | depth | input | what it is | paper |
-|---|---|---|---|---|---|---|---|
+| name | year | parameters | MACs | depth | input | what it is |
+|---|---|---:|---:|---:|---|---|
 """
 
 
@@ -63,11 +67,10 @@ def networks_page() -> str:
             ", ".join(f"`{name}`" for name in (entry.name, *entry.aliases)),
             entry.paper.year,
             f"{totals.params:,}",
-            macs_text(totals.macs),
+            macs_text(totals.macs).removesuffix("MACs"),
             totals.depth,
             shape_text(analysis.input),
-            entry.about.partition(";")[0],
-            f"{entry.paper.authors_short}, *{entry.paper.title}*",
+            f"{entry.about.partition(';')[0]} ({entry.paper.authors_short})",
         )
         rows.append("| " + " | ".join(map(str, cells)) + " |")
     return NETWORKS + "\n".join(rows) + "\n"

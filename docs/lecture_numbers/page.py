@@ -4,7 +4,11 @@ from lecture_numbers.fact import Fact, Lecture, text
 
 __all__ = ["page"]
 
-INTRODUCTION = """# The numbers in your lecture, checked
+INTRODUCTION = """---
+hide: [toc]
+---
+
+# The numbers in your lecture, checked
 
 <!-- Made by `make docs` from docs/lecture_numbers; do not edit. -->
 

@@ -14,7 +14,7 @@ from striate.data import Preprocess
 from striate.errors import WeightsError
 from striate.nn import NAMINGS, build, load_weights, read_tensors, recognized
 from striate.ship import CONVENTIONS, read_class_names
-from striate.zoo import googlenet, googlenet_aux, squeezenet1_1
+from striate.zoo import googlenet, googlenet_aux, squeezenet1_0, squeezenet1_1
 
 FILES = {"googlenet": "googlenet_bvlc.safetensors", "squeezenet1_1": "squeezenet1_1.safetensors"}
 
@@ -136,7 +136,7 @@ def test_the_names_of_caffe():
 
 def test_names_of_our_own_are_left_alone():
     assert recognized(build(googlenet(), seed=0).state_dict()) is None
-    assert recognized(["conv1/7x7_s2.weight", "of_another_program/1x1.weight"]) is None
+    assert recognized(dict.fromkeys(["conv1/7x7_s2.weight", "of_another_program/1x1.weight"])) is None
     assert set(CONVENTIONS) == set(NAMINGS)
 
 
@@ -194,11 +194,11 @@ def test_weights_that_do_not_fit(random_weights, tmp_path):
         tmp_path / "x.safetensors",
     )
     text = message_of(WeightsError, load_weights, build(googlenet(), seed=0), tmp_path / "x.safetensors")
-    assert text.endswith("Names from outside are understood of: caffe googlenet, caffe squeezenet.")
+    assert text.endswith("Names from outside are understood of: caffe googlenet, caffe squeezenet 1.1.")
     save_file({"a": torch.zeros(1)}, tmp_path / "y.safetensors")
     assert message_of(WeightsError, st.pretrained, "googlenet", tmp_path / "y.safetensors") == (
         f"{tmp_path / 'y.safetensors'}: whose weights these are is not known, and so not how images are prepared "
-        "for them. Known: caffe googlenet, caffe squeezenet. Weights that striate trained are used through their "
+        "for them. Known: caffe googlenet, caffe squeezenet 1.1. Weights that striate trained are used through their "
         "run folder."
     )
 
@@ -208,16 +208,37 @@ def test_weights_that_do_not_fit(random_weights, tmp_path):
     [
         (b"", "a name per line; empty: line 1."),
         (b"cat\n\ndog\n", "a name per line; empty: line 2."),
-        (b"cat\ndog\ncat\n", "stands twice: cat."),
+        (b"cat\ndog \x1b[31m\n", "names are printable text; not so: line 2."),
         (b"\xff\xfe\x00", "not a text file in UTF-8."),
         (b"x\n" * 2**20, "larger than 1 MiB; no list of classes is."),
     ],
-    ids=["empty", "hole", "twice", "binary", "large"],
+    ids=["empty", "hole", "escape", "binary", "large"],
 )
 def test_class_files_that_are_wrong(tmp_path, content, problem):
     path = tmp_path / "names.txt"
     path.write_bytes(content)
     assert message_of(WeightsError, read_class_names, path) == f"{path}: {problem}"
+
+
+def test_two_classes_may_have_one_name_and_the_first_line_a_byte_order_mark(tmp_path):
+    path = tmp_path / "names.txt"
+    path.write_bytes(b"\xef\xbb\xbfn01440764 tench\ncrane\nmaillot\ncrane\n")
+    assert read_class_names(path) == ("tench", "crane", "maillot", "crane")
+
+
+def test_files_of_networks_that_are_nearly_the_ones_asked_for(tmp_path):
+    # SqueezeNet 1.0 as its authors define it pads conv10 by 1; without that, the averages are (15/13)² too large.
+    tensors = build(squeezenet1_0(), seed=0).state_dict()
+    path = tmp_path / "old.safetensors"
+    caffe = {n.replace(".squeeze1x1", "/squeeze1x1").replace(".expand.", "/"): t for n, t in tensors.items()}
+    save_file(caffe, path)
+    text = message_of(WeightsError, st.pretrained, "squeezenet1_0", path)
+    assert "whose weights these are is not known" in text
+    ours = tmp_path / "heads.safetensors"
+    save_file(build(googlenet_aux(num_classes=3), seed=0).state_dict(), ours)
+    text = message_of(WeightsError, load_weights, build(googlenet(num_classes=3), seed=0), ours)
+    assert "unexpected: aux1." in text
+    assert text.endswith("It holds auxiliary heads too: load it into the network that has them.")
 
 
 def test_class_names_must_be_as_many_as_outputs(random_weights, tmp_path):
@@ -235,3 +256,8 @@ def test_class_names_must_be_as_many_as_outputs(random_weights, tmp_path):
 def test_classes_go_with_weights(failure):
     text = failure("predict", "runs/x", "--classes", "names.txt", "a.png", status=2)
     assert text == "--classes goes with --weights; a run knows the names of its classes."
+
+
+def test_a_network_is_no_run(failure):
+    text = failure("predict", "googlenet", "a.png", status=2)
+    assert text == "googlenet is a network, not a run; give its weights with --weights FILE, or a run folder."

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from striate import zoo
 from striate.cli.arguments import UsageError
 
 __all__ = ["command"]
@@ -47,6 +48,10 @@ def command(
     """
     if classes is not None and weights is None:
         raise UsageError("--classes goes with --weights; a run knows the names of its classes.")
+    if weights is None and not Path(run).exists() and (run in zoo.NETWORKS or run in zoo.ALIASES):
+        raise UsageError(
+            f"{run} is a network, not a run; give its weights with --weights FILE, or a run folder."
+        )
     if weights is None:
         from striate.run import Run
 

@@ -7,14 +7,21 @@ here as more programs are understood. It knows nothing of preprocessing, which `
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 __all__ = ["NAMINGS", "Naming", "recognized"]
 
 _T = TypeVar("_T")
+
+
+class HasShape(Protocol):
+    """A tensor, of whatever program."""
+
+    @property
+    def shape(self) -> Sequence[int]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +31,12 @@ class Naming:
     Attributes:
         name: The program and the network: ``"caffe googlenet"``.
         rules: ``(pattern, replacement)`` of layer names, in the order in which they are tried.
+        shapes: ``(tensor, shape)`` that tell the network from another whose layers have the same names.
     """
 
     name: str
     rules: tuple[tuple[str, str], ...]
+    shapes: tuple[tuple[str, tuple[int, ...]], ...] = ()
 
     def renamed(self, tensors: Mapping[str, _T]) -> dict[str, _T] | None:
         """Return ``tensors`` under our names, or None if the name of one follows no rule."""
@@ -59,21 +68,26 @@ _CAFFE = (
         ),
     ),
     Naming(
-        "caffe squeezenet",
+        "caffe squeezenet 1.1",  # 1.0 of the same names pads its last convolution, which ours does not
         (
             (r"(conv1|conv10)", r"\1"),
             (r"(fire\d)/squeeze1x1", r"\1.squeeze1x1"),
             (r"(fire\d)/(expand1x1|expand3x3)", r"\1.expand.\2"),
         ),
+        shapes=(("conv1.weight", (64, 3, 3, 3)),),
     ),
 )
 NAMINGS: Mapping[str, Naming] = MappingProxyType({naming.name: naming for naming in _CAFFE})
 """Every naming that is understood, by its name."""
 
 
-def recognized(names: Collection[str]) -> Naming | None:
-    """Return the naming that all of ``names`` follow, or None if they are ours or of a program not known."""
-    if not any("/" in name for name in names):  # none of our paths has one, and every Caffe file here
+def recognized(tensors: Mapping[str, HasShape]) -> Naming | None:
+    """Return the naming that all of ``tensors`` follow, or None if they are ours or of a program not known."""
+    if not any("/" in name for name in tensors):  # none of our paths has one, and every Caffe file here
         return None
-    plain = dict.fromkeys(names)
-    return next((naming for naming in NAMINGS.values() if naming.renamed(plain) is not None), None)
+    return next((naming for naming in NAMINGS.values() if _follow(tensors, naming)), None)
+
+
+def _follow(tensors: Mapping[str, HasShape], naming: Naming) -> bool:
+    shaped = all(name in tensors and tuple(tensors[name].shape) == shape for name, shape in naming.shapes)
+    return shaped and naming.renamed(tensors) is not None

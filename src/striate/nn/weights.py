@@ -60,16 +60,19 @@ def set_weights(module: nn.Module, tensors: dict[str, Tensor], where: str) -> No
         if names
     ]
     if problems:
-        raise WeightsError(f"{where} does not fit the module. {'; '.join(problems)}.{_hint(tensors, naming)}")
+        heads = all(name.startswith("aux") for name in tensors if name not in own)
+        hint = _hint(tensors, naming, heads=heads and tensors.keys() > own.keys())
+        raise WeightsError(f"{where} does not fit the module. {'; '.join(problems)}.{hint}")
     module.load_state_dict(tensors)
 
 
-def _hint(tensors: dict[str, Tensor], naming: Naming | None) -> str:
+def _hint(tensors: dict[str, Tensor], naming: Naming | None, *, heads: bool) -> str:
+    with_heads = " It holds auxiliary heads too: load it into the network that has them." if heads else ""
     if naming is not None:
-        return f" Its names are those of {naming.name}."
+        return f" Its names are those of {naming.name}.{with_heads}"
     if any("/" in name for name in tensors):
         return f" Names from outside are understood of: {', '.join(NAMINGS)}."
-    return ""
+    return with_heads
 
 
 def read_tensors(path: str | Path) -> dict[str, Tensor]:

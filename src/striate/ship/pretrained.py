@@ -45,7 +45,7 @@ class Convention:
 CONVENTIONS: Mapping[str, Convention] = MappingProxyType(
     {
         "caffe googlenet": Convention(resize=256, crop=224, mean=(123.0, 117.0, 104.0)),
-        "caffe squeezenet": Convention(resize=256, crop=227, mean=(123.0, 117.0, 104.0)),
+        "caffe squeezenet 1.1": Convention(resize=256, crop=227, mean=(123.0, 117.0, 104.0)),
     }
 )
 """For every naming of `striate.nn.foreign`."""
@@ -56,7 +56,7 @@ def pretrained(network: Network | str, weights: str | Path, classes: str | Path 
 
     Args:
         network: A description, or what the command line takes: a zoo name, a file, module:function.
-        weights: A safetensors file of a program whose names are known: Caffe's of GoogLeNet and SqueezeNet.
+        weights: A safetensors file of a program whose names are known: Caffe's of GoogLeNet and SqueezeNet 1.1.
         classes: A text file with the name of a class per line, in the order of the outputs; a WordNet id at the
             beginning of a line is left out. None numbers the classes.
 
@@ -93,14 +93,16 @@ def pretrained(network: Network | str, weights: str | Path, classes: str | Path 
 def read_class_names(path: str | Path) -> tuple[str, ...]:
     """Read a text file of class names, one per line.
 
+    Two classes may have one name: ImageNet has two cranes.
+
     Raises:
-        WeightsError: if it is missing, too large or not text, or a line is empty or stands twice.
+        WeightsError: if it is missing, too large or not text, or a line is empty.
     """
     path = Path(path)
     try:
         with path.open("rb") as file:
             raw = file.read(MAX_BYTES + 1)
-        text = raw.decode("utf-8")
+        text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise WeightsError(f"{path}: not a text file in UTF-8.") from None
     except OSError as error:
@@ -111,7 +113,7 @@ def read_class_names(path: str | Path) -> tuple[str, ...]:
     empty = [number for number, line in enumerate(lines, 1) if not line]
     if not lines or empty:
         raise WeightsError(f"{path}: a name per line; empty: line {listed(empty) or 1}.")
-    twice = sorted({line for line in lines if lines.count(line) > 1}) if len(set(lines)) < len(lines) else []
-    if twice:
-        raise WeightsError(f"{path}: stands twice: {listed(twice)}.")
+    strange = [number for number, line in enumerate(lines, 1) if not line.isprintable()]
+    if strange:
+        raise WeightsError(f"{path}: names are printable text; not so: line {listed(strange)}.")
     return tuple(_WORDNET.sub("", line, count=1) for line in lines)

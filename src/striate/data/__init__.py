@@ -1,19 +1,20 @@
 """Images: sources, preprocessing, batches."""
 
 from striate.data.batches import Batch, Batches, Dataset, batch_indices, load_split
-from striate.data.digits import digits
-from striate.data.folder import FolderSource, open_image
-from striate.data.idx import idx, read_idx
+from striate.data.decode import Record, open_image
 from striate.data.preprocess import Preprocess, fit_preprocess
-from striate.data.source import ArraySource, Source, open_source, stratified
+from striate.data.source import Source, stratified
+from striate.data.sources import KINDS, ArraySource, FolderSource, digits, idx, open_source, read_idx
 
 __all__ = [
+    "KINDS",
     "ArraySource",
     "Batch",
     "Batches",
     "Dataset",
     "FolderSource",
     "Preprocess",
+    "Record",
     "Source",
     "batch_indices",
     "digits",

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from striate.data.preprocess import check_channels, to_pixels
+from striate.data.pixels import check_channels, to_pixels
 from striate.data.source import IntArray, Source
 from striate.errors import DataError, listed
 

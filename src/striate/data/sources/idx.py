@@ -16,7 +16,8 @@ from typing import BinaryIO
 
 import numpy as np
 
-from striate.data.source import ArraySource, ByteArray, named_path, stratified
+from striate.data.source import ByteArray, named_path, stratified
+from striate.data.sources.arrays import ArraySource
 from striate.errors import DataError
 
 __all__ = ["idx", "read_idx"]

@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
 
-from striate.data.preprocess import eight_bit
+from striate.data.decode import Record, is_regular
 from striate.data.source import ByteArray, Source, named_path
 from striate.errors import DataError, listed
 
-__all__ = ["FolderSource", "open_image"]
+__all__ = ["FolderSource"]
 
 _SPLIT_NAMES = {
     "train": ("train", "training"),
@@ -86,46 +84,14 @@ class FolderSource(Source):
         """None: files may be of any size."""
         return None
 
-    def image(self, split: str, index: int) -> Image.Image:
-        """Return one image, decoded."""
-        return open_image(self._files[split][index][0])
+    def record(self, split: str, index: int) -> Record:
+        """Return the file of one image."""
+        path = self._files[split][index][0]
+        return Record(str(path), path)
 
     def array(self, split: str) -> ByteArray | None:
         """None: files are decoded one by one."""
         return None
-
-
-def open_image(path: Path) -> Image.Image:
-    """Return a decoded image, turned as its EXIF orientation says; grey of more than 8 bits scaled to 8.
-
-    Raises:
-        DataError: if the file is missing, unreadable, truncated, too large, not an image, or of grey values
-            that `Preprocess.pixels` does not take.
-    """
-    try:
-        if not (path.is_dir() or _is_regular(path)):
-            raise DataError("not a regular file.")
-        with Image.open(path) as image:
-            image.load()
-            return eight_bit(ImageOps.exif_transpose(image))
-    except DataError as error:
-        raise DataError(f"{path}: {error}") from None
-    except UnidentifiedImageError:
-        raise DataError(f"{path}: not an image.") from None
-    except Image.DecompressionBombError:
-        raise DataError(f"{path}: too many pixels to be a photograph; refused.") from None
-    except FileNotFoundError:
-        what = "a link to nothing" if path.is_symlink() else "no such file"
-        raise DataError(f"{path}: {what}.") from None
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror or error}.") from None
-    except Exception as error:  # a broken file may make a decoder of Pillow raise anything
-        raise DataError(f"{path}: damaged ({error}).") from None
-
-
-def _is_regular(path: Path) -> bool:
-    """Tell a file, links followed, from a named pipe or a device, which to open may wait for ever."""
-    return stat.S_ISREG(path.stat().st_mode)
 
 
 def _split_folders(root: Path) -> dict[str, Path]:
@@ -175,7 +141,7 @@ def _check_every_class(root: Path, found: dict[str, dict[str, list[Path]]], name
 def _digest(file: Path) -> bytes:
     """Return the SHA-256 of the content; of a file that cannot be read, which `open_image` tells, of its name."""
     try:
-        if _is_regular(file):
+        if is_regular(file):
             with file.open("rb") as stream:
                 return hashlib.file_digest(stream, "sha256").digest()
     except OSError:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from striate.data.source import ArraySource, stratified
+from striate.data.source import stratified
+from striate.data.sources.arrays import ArraySource
 
 __all__ = ["digits"]
 

@@ -38,7 +38,8 @@ hide: [toc]
 <!-- Made by `make docs` from striate.zoo; do not edit. -->
 
 `striate zoo` lists them, `striate zoo TEXT` those with the text in their name, description or paper, and
-`striate inspect NAME` shows one. Each is a function of `striate.zoo` that takes `num_classes` where it has classes.
+`striate inspect NAME` shows one. The first name of each is that of a function of `striate.zoo`, which takes
+`num_classes` where the network has classes; other names are for the command line and `striate.zoo.find`.
 *Depth* counts layers with weights on the longest way from input to output. Where the paper, torchvision or timm gives
 the number of parameters, it is this one exactly. [How MACs are counted](arithmetic.md#how-macs-are-counted).
 

@@ -15,7 +15,7 @@ GoogLeNet and SqueezeNet 1.1 with the weights that their authors trained on Imag
 middle cut out, the mean color (123, 117, 104) subtracted.
 
 ```sh
-striate predict googlenet --weights googlenet_bvlc.safetensors --classes imagenet_classes.txt photos/*.jpg
+striate predict googlenet --weights googlenet_bvlc.safetensors --classes imagenet_classes.txt photos/*.jpg photos/*.png
 ```
 
 ```python

@@ -56,3 +56,4 @@ with matplotlib.rc_context({"svg.hashsalt": "drumbeat"}):
     axes["cosine"].axhline(THRESHOLD, color="tab:red")
     axes["cosine"].text(77, THRESHOLD - 0.2, f"threshold {THRESHOLD}", color="tab:red")
     figure.savefig(plot, metadata={"Date": None, "Creator": None})
+print(f"picture: {plot}")

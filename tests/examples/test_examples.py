@@ -61,6 +61,7 @@ def test_the_drumbeat_is_found_where_it_was_put(tmp_path):
         f"a beat at 6: product {told(6)}",
         f"a beat at 66: product {told(66)}",
         f"largest product, at 54: {told(54)}",
+        "picture: drumbeat.svg",
     ]
     assert output in (EXAMPLES.parent / "docs" / "drumbeat.md").read_text(encoding="utf-8")
 

@@ -66,6 +66,47 @@ def test_maps_of_zeros_are_added_behind(shape, channels):
     assert torch.equal(x.grad, upstream[:, :3])
 
 
+@pytest.mark.parametrize("shape", [(1, 9, 8, 8), (2, 7)], ids=str)
+def test_more_channels_than_asked_for_are_refused_not_cut_off(shape):
+    module = build(Network("n", (4, *shape[2:]), PadChannels(6)), 0)
+    with pytest.raises(ValueError, match="PadChannels") as caught:
+        module(torch.zeros(shape))
+    assert str(caught.value) == (
+        f"input of shape {shape} has {shape[1]} channels, and PadChannels pads to 6: give at most 6, or build it "
+        f"with out_channels={shape[1]} or more."
+    )
+
+
+def distances(module, x):
+    return [
+        [
+            -math.fsum((v - c) ** 2 for v, c in zip(image, code, strict=True))
+            for code in module.rbf1.codes.tolist()
+        ]
+        for image in x.tolist()
+    ]
+
+
+@pytest.mark.parametrize("long", [torch.float32, torch.float64], ids=str)
+def test_under_autocast_a_distance_is_not_the_difference_of_large_numbers(long):
+    # 2 % off a code of 84 values: by |x|² + |c|² − 2x·c in bfloat16 the answer was +0.61 instead of −0.034.
+    module = build(Network("n", (84,), RBF(10)), 0).to(long)
+    x = module.rbf1.codes * 1.02
+    with torch.autocast("cpu", torch.bfloat16):
+        answer = module(x)
+    assert answer.dtype == long
+    np.testing.assert_allclose(numbers(answer), distances(module, x), rtol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
+def test_in_16_bits_only_the_input_and_the_answer_are_rounded(dtype):
+    module = build(Network("n", (84,), RBF(10)), 0).to(dtype)
+    x = (module.rbf1.codes.float() + 0.3 * drawn(10, 84).float()).to(dtype)
+    answer = module(x)
+    assert answer.dtype == dtype
+    np.testing.assert_allclose(numbers(answer.double()), distances(module, x), rtol=2.0**-8)
+
+
 @pytest.mark.parametrize("skip", [MaxPool(1, stride=2), AvgPool(1, stride=2)], ids=lambda pool: pool.kind)
 @pytest.mark.parametrize("size", [(6, 6), (7, 5)], ids=str)
 def test_option_a_adds_every_second_position_and_zeros(size, skip):

@@ -179,14 +179,27 @@ EMISSIONS, LABELS = torch.zeros(2, 4, 3), torch.zeros(2, 4, dtype=torch.long)
         ((torch.zeros(2, 4), LABELS), "emissions of shape (2, 4): must be (N, T, 3), T at least 1."),
         ((torch.zeros(2, 4, 5), LABELS), "emissions of shape (2, 4, 5): must be (N, T, 3), T at least 1."),
         ((torch.zeros(2, 0, 3), LABELS), "emissions of shape (2, 0, 3): must be (N, T, 3), T at least 1."),
-        ((EMISSIONS, LABELS[:, :3]), "labels: must be (2, 4) whole numbers from 0 to 2."),
-        ((EMISSIONS, LABELS + 3), "labels: must be (2, 4) whole numbers from 0 to 2."),
-        ((EMISSIONS, LABELS - 1), "labels: must be (2, 4) whole numbers from 0 to 2."),
-        ((EMISSIONS, LABELS.double()), "labels: must be (2, 4) whole numbers from 0 to 2."),
-        ((EMISSIONS, LABELS, torch.tensor([4, 0])), "lengths: must be 2 whole numbers from 1 to 4."),
-        ((EMISSIONS, LABELS, torch.tensor([4, 5])), "lengths: must be 2 whole numbers from 1 to 4."),
-        ((EMISSIONS, LABELS, torch.tensor([4])), "lengths: must be 2 whole numbers from 1 to 4."),
-        ((EMISSIONS, LABELS, torch.tensor([4.0, 2])), "lengths: must be 2 whole numbers from 1 to 4."),
+        ((EMISSIONS, LABELS[:, :3]), "labels of shape (2, 3): must be (2, 4) whole numbers from 0 to 2."),
+        ((EMISSIONS, LABELS + 3), "labels[0, 0] is 3: must be (2, 4) whole numbers from 0 to 2."),
+        ((EMISSIONS, LABELS - 1), "labels[0, 0] is -1: must be (2, 4) whole numbers from 0 to 2."),
+        (
+            (EMISSIONS, torch.tensor([[0, 1, 2, -100], [0, 1, 5, -100]]), torch.tensor([3, 3])),
+            "labels[1, 2] is 5: must be (2, 4) whole numbers from 0 to 2.",
+        ),
+        (
+            (EMISSIONS, LABELS.double()),
+            "labels of torch.float64: must be (2, 4) whole numbers from 0 to 2; convert them by .long().",
+        ),
+        ((EMISSIONS, LABELS, torch.tensor([4, 0])), "lengths[1] is 0: must be 2 whole numbers from 1 to 4."),
+        ((EMISSIONS, LABELS, torch.tensor([5, 7])), "lengths[0] is 5: must be 2 whole numbers from 1 to 4."),
+        (
+            (EMISSIONS, LABELS, torch.tensor([4])),
+            "lengths of shape (1,): must be 2 whole numbers from 1 to 4.",
+        ),
+        (
+            (EMISSIONS, LABELS, torch.tensor([4.0, 2])),
+            "lengths of torch.float32: must be 2 whole numbers from 1 to 4; convert them by .long().",
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused(arguments, message):
@@ -198,3 +211,22 @@ def test_what_does_not_fit_is_refused(arguments, message):
         with pytest.raises(ValueError, match="must be") as caught:
             module.viterbi(arguments[0], *arguments[2:])
         assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("filler", [-100, 3, 10**9])
+def test_labels_behind_a_length_may_be_anything(filler):
+    module, lengths = crf(4, 3).float(), torch.tensor([2, 3])
+    behind = torch.arange(4) >= lengths.unsqueeze(1)
+    filled = LABELS.masked_fill(behind, filler)
+    expected = [
+        module.log_likelihood(EMISSIONS[i : i + 1, :n], LABELS[i : i + 1, :n]).item()
+        for i, n in enumerate(lengths.tolist())
+    ]
+    assert module.log_likelihood(EMISSIONS, filled, lengths).tolist() == pytest.approx(expected, rel=1e-6)
+
+
+def test_marginals_of_another_number_of_labels_are_refused():
+    with pytest.raises(
+        ValueError, match=r"^emissions of shape \(2, 6, 1\): must be \(N, T, 3\), T at least 1\.$"
+    ):
+        crf(4, 3)(torch.zeros(2, 6, 1))

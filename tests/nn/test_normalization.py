@@ -10,6 +10,7 @@ import pytest
 import torch
 from made import drawn, module_of, numbers
 from torch.autograd import gradcheck
+from torch.nn import functional as F
 
 from striate.nn import build
 from striate.spec import GroupNorm, InstanceNorm, LayerNorm, LocalResponseNorm, Network
@@ -96,6 +97,16 @@ def within(x, norm):
     return answer
 
 
+def across(x, norm):
+    """Return the local response normalization of ``x`` (C, *size) over neighboring channels."""
+    answer = np.empty_like(x)
+    for c, *at in np.ndindex(x.shape):
+        near = range(max(c - norm.size // 2, 0), min(c + (norm.size - 1) // 2 + 1, len(x)))
+        squares = math.fsum(x[(i, *at)] ** 2 for i in near)
+        answer[(c, *at)] = x[(c, *at)] / (norm.k + norm.alpha / norm.size * squares) ** norm.beta
+    return answer
+
+
 WITHIN = [
     LocalResponseNorm(3, 2.0, region="within"),
     LocalResponseNorm(2, 1.0, 0.5, 2.0, region="within"),  # one more neighbor behind than before
@@ -127,3 +138,38 @@ def test_local_response_within_a_map_of_ones():
 def test_gradients_equal_differences(layer):
     module = module_of(layer, IMAGE)
     assert gradcheck(module, drawn(2, *IMAGE, seed=3).requires_grad_())
+
+
+@pytest.mark.parametrize("autocast", [False, True])
+@pytest.mark.parametrize(("dtype", "bits"), [(torch.float16, 11), (torch.bfloat16, 8)], ids=str)
+@pytest.mark.parametrize("region", ["across", "within"])
+@pytest.mark.parametrize("shape", [SIGNAL, IMAGE, VOLUME], ids=str)
+def test_local_response_of_values_whose_squares_are_infinite_in_float16(shape, region, dtype, bits, autocast):
+    # GoogLeNet's first maps reach 2871. Only the answer is rounded, to half a unit of its last bit.
+    norm = LocalResponseNorm(3, 1e-4, 0.75, region=region)
+    module = build(Network("n", shape, norm), 0)
+    x = (1500 * drawn(2, *shape)).to(dtype)
+    assert x.abs().max() > 2000
+    with torch.autocast("cpu", dtype, enabled=autocast):
+        answer = module(x)
+    assert answer.dtype == dtype
+    naive = {"across": across, "within": within}[region]
+    by_hand = [naive(image, norm) for image in x.double().numpy()]
+    np.testing.assert_allclose(numbers(answer.double()), by_hand, rtol=1.01 * 2.0**-bits, atol=1e-7)
+
+
+@pytest.mark.parametrize("size", [1, 2, 4, 5])
+@pytest.mark.parametrize("shape", [SIGNAL, IMAGE, VOLUME], ids=str)
+def test_local_response_across_channels_is_torchs_in_float32(shape, size):
+    module = build(Network("n", shape, LocalResponseNorm(size, 0.5, 0.75, 2.0)), 0)
+    x = drawn(2, *shape).float()
+    torch.testing.assert_close(
+        module(x), F.local_response_norm(x, size, 0.5, 0.75, 2.0), rtol=1e-6, atol=1e-7
+    )
+
+
+def test_local_response_takes_signals_in_any_layout():
+    # torch's own takes no view of channels last.
+    module = build(Network("n", SIGNAL, LocalResponseNorm(3, 2.0)), 0)
+    x = drawn(2, *SIGNAL)
+    torch.testing.assert_close(module(x.transpose(1, 2).contiguous().transpose(1, 2)), module(x))

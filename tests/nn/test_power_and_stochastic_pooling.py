@@ -8,6 +8,7 @@ import pytest
 import torch
 from made import drawn, module_of, numbers, per_axis
 from scipy.stats import chi2
+from torch.autograd import gradgradcheck
 
 from striate.nn import build
 from striate.spec import LpPool, Network, StochasticPool
@@ -82,6 +83,33 @@ def test_a_large_power_is_the_maximum_at_every_scale(scale):
     assert (answer <= largest * 4 ** (1 / 100) * (1 + 1e-6)).all()
     answer.sum().backward()
     assert x.grad.isfinite().all()
+
+
+def test_gradients_of_gradients_equal_differences():
+    for p in (1.5, 2.0, 3.0):
+        module = module_of(LpPool(2, p), (1, 4))
+        assert gradgradcheck(module, drawn(1, 1, 4).requires_grad_())
+
+
+@pytest.mark.parametrize("p", [1.0, 1.2, 1.5, 2.0, 2.5, 3.0])
+def test_a_value_of_zero_has_no_second_derivative_either(p):
+    x = torch.tensor([[[0.0, 3.0, 0.0, 0.0]]], dtype=torch.float64, requires_grad=True)
+    module = module_of(LpPool(2, p), (1, 4))
+    (gradient,) = torch.autograd.grad(module(x).sum(), x, create_graph=True)
+    assert gradient.flatten().tolist() == pytest.approx([0, 1, 0, 0], abs=1e-12)
+    (second,) = torch.autograd.grad(gradient.sum(), x)
+    assert second.abs().max() < 1e-12  # the norm is |x₂|, whose slope does not change
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("layer", [LpPool(2, 1.0), LpPool(2), LpPool(2, 3.0), StochasticPool(2)], ids=repr)
+def test_what_is_not_finite_stays_so_in_its_window_alone(layer, training):
+    module = build(Network("n", (1, 8), layer), 0).train(training)
+    x = torch.tensor([[[math.inf, 1.0, 2.0, math.inf, math.nan, 1.0, 4.0, 0.0]]])
+    answer = module(x)[0, 0].tolist()
+    assert answer[:2] == [math.inf, math.inf]
+    assert math.isnan(answer[2])
+    assert answer[3] == 4.0
 
 
 def expectation(values):
@@ -167,3 +195,41 @@ def test_windows_and_images_are_drawn_each_on_its_own():
     both = module(x.expand(64, 3, 8, 8))
     # Of 16 values each about as likely, 64 draws of each of 12 windows give nearly all.
     assert all(len(both[:, c, i, j].unique()) > 12 for c in range(3) for i in range(2) for j in range(2))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "scale"),
+    [
+        *((torch.float32, scale) for scale in (1e-30, 1e-25, 1e20, 1e38)),
+        *((torch.float16, scale) for scale in (3e-4, 300.0, 60_000.0)),
+        *((torch.bfloat16, scale) for scale in (1e-30, 300.0, 1e38)),
+    ],
+    ids=str,
+)
+def test_the_expectation_of_large_and_small_values_is_finite(dtype, scale):
+    x = (scale * torch.tensor([[[1.0, 0.75, 0.5, 0.25, 0.0, 0.0, 0.0, 0.0]]])).to(dtype).requires_grad_()
+    answer = build(Network("n", (1, 8), StochasticPool(4)), 0).eval()(x)
+    expected = expectation(x[0, 0, :4].tolist())
+    assert answer.dtype == dtype
+    assert answer[0, 0, 0].item() == pytest.approx(expected, rel=2.0**-8)
+    assert answer[0, 0, 1] == 0
+    answer.sum().backward()
+    # The slope of Σa² / Σa is (2a − answer) / Σa, whatever the scale.
+    slope = [(2 * a - 0.75) / 2.5 for a in (1.0, 0.75, 0.5, 0.25)]
+    assert x.grad[0, 0, :4].tolist() == pytest.approx(slope, rel=0.02)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16], ids=str)
+def test_places_of_a_large_window_are_drawn_equally_often_in_every_precision(dtype):
+    # 512 ones: a running sum in bfloat16 stands still at 256, and the places behind were never drawn.
+    torch.manual_seed(0)
+    module = build(Network("n", (1, 512), StochasticPool(512)), 0).train()
+    draws = 51_200
+    times = torch.zeros(512, dtype=torch.float64)
+    for _ in range(8):
+        x = torch.ones(draws // 8, 1, 512, dtype=dtype, requires_grad=True)
+        module(x).sum().backward()
+        times += x.grad.double().sum((0, 1))
+    assert times.sum() == draws
+    statistic = ((times - draws / 512).square() / (draws / 512)).sum().item()
+    assert chi2.ppf(1e-6, 511) < statistic < chi2.ppf(1 - 1e-6, 511)

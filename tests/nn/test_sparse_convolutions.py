@@ -1,10 +1,14 @@
 """Depthwise, separable and table convolutions equal loops in float64: each output reads some channels alone."""
 
+import copy
+
 import naive
 import numpy as np
 import pytest
+import torch
 from made import drawn, module_of, numbers, per_axis
 
+from striate.nn import layers
 from striate.spec import Conv, DepthwiseConv, SeparableConv, TableConv
 
 SIGNAL, IMAGE, VOLUME = (3, 9), (3, 6, 7), (2, 4, 3, 4)
@@ -133,3 +137,19 @@ def test_lenets_third_layer_has_60_kernels_of_its_table():
     own = module_of(TableConv([*neighbors, *fours, *pairs, list(range(6))], 5), (6, 14, 14)).conv1
     assert own.weight.shape == (60, 5, 5)
     assert own.weight.numel() + own.bias.numel() == 1516  # trainable parameters, as printed there
+
+
+def test_a_table_layer_made_directly_knows_its_table():
+    # The indices are of the table, not of what fills the weights; they were garbage memory outside of `build`.
+    windows = layers.Windows((2,), (1,), (1,), lambda sizes: [(0, 0)])
+    module = layers.TableConv(3, [[2], [0, 1]], windows, bias=False)
+    assert list(module.state_dict()) == ["weight"]
+    with torch.no_grad():
+        module.weight.copy_(torch.tensor([[1.0, 10.0], [100.0, 0.0], [0.0, 1000.0]]))
+    x = torch.tensor([[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [7.0, 8.0, 9.0]]])
+    by_hand = [[[7 + 80, 8 + 90], [100 + 5000, 200 + 6000]]]
+    assert module(x).tolist() == by_hand
+    weights = copy.deepcopy(module.state_dict())
+    for other in (copy.deepcopy(module), module.to("meta").to_empty(device="cpu")):
+        other.load_state_dict(weights)
+        assert other(x).tolist() == by_hand

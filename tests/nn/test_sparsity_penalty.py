@@ -51,6 +51,33 @@ def test_units_that_never_or_always_fire_cost_much_but_not_infinitely(value):
     assert 5 * 5 < penalty.item() < 5 * 10
 
 
+def test_a_unit_that_never_fires_is_pushed_up_and_one_that_always_does_down():
+    # The slope of the formula at 10⁻⁶ from either end: 0.2·10⁶ up, 0.8·10⁶ down, less what the other term takes.
+    module, _ = penalized(0.2, 3.0)
+    active = torch.tensor([[0.0, 0.5, 1.0]], dtype=torch.float64).expand(8, 3).clone().requires_grad_()
+    module.sparsity1(active)
+    sum(aux_losses(module, torch.sum)).backward()
+    near = (1e-6, 0.5, 1 - 1e-6)
+    by_hand = [3 / 8 * (-0.2 / mean + 0.8 / (1 - mean)) for mean in near]
+    for gradient in active.grad:
+        assert gradient.tolist() == pytest.approx(by_hand, rel=1e-9)
+    assert by_hand[0] < -70_000
+    assert by_hand[2] > 290_000
+
+
+def test_a_saturated_unit_learns_to_fire_as_often_as_asked():
+    # A logistic unit that starts at 10⁻⁹ for every image.
+    bias = torch.full((1,), -20.0, dtype=torch.float64, requires_grad=True)
+    module, _ = penalized(0.3, 1.0)
+    optimizer = torch.optim.Adam([bias], lr=0.5)
+    for _ in range(200):
+        optimizer.zero_grad()
+        module.sparsity1(torch.sigmoid(bias).expand(4, 1))
+        sum(aux_losses(module, torch.sum)).backward()
+        optimizer.step()
+    assert torch.sigmoid(bias).item() == pytest.approx(0.3, abs=0.01)
+
+
 def test_in_evaluation_there_is_no_penalty():
     module, active = penalized(0.2, 3.0)
     assert torch.equal(module.eval().sparsity1(active), active)

@@ -138,12 +138,19 @@ def test_within_an_auxiliary_head_a_pool_may_be_undone():
 @pytest.mark.parametrize("values", [(1, 1, 3), (2, 1, 2), (1, 2, 2)])
 def test_switches_fit_one_shape_alone(values):
     module = build(Network("n", (1, 4), [MaxPool(2), MaxUnpool("pool1")]), 0)
-    message = r"^MaxUnpool runs after the MaxPool that it names, on values of the same shape$"
-    with pytest.raises(RuntimeError, match=message):
+    with pytest.raises(RuntimeError, match="cannot be unpooled") as caught:
         module.unpool1(torch.zeros(1, 1, 2))
+    assert str(caught.value) == (
+        "values of shape (1, 1, 2) cannot be unpooled: the MaxPool that MaxUnpool names has not run yet. Call the "
+        "pool on an input first; its output has the shape that fits."
+    )
     module.pool1(torch.zeros(1, 1, 4))
-    with pytest.raises(RuntimeError, match=message):
+    with pytest.raises(RuntimeError, match="cannot be unpooled") as caught:
         module.unpool1(torch.zeros(values))
+    assert str(caught.value) == (
+        f"values of shape {values} cannot be unpooled: the MaxPool that MaxUnpool names last gave (1, 1, 2). Give "
+        f"values of that shape, or call the pool on the input that they belong to."
+    )
 
 
 def refusal(*layers):

@@ -1,7 +1,5 @@
 """Locally connected and tiled convolutions equal loops with a kernel looked up per position, in float64."""
 
-import itertools
-
 import naive
 import numpy as np
 import pytest
@@ -178,10 +176,11 @@ def test_shifting_by_the_tiles_shifts_the_maps():
 
 def test_a_locally_connected_layer_takes_one_size_alone():
     own = module_of(LocallyConnected(2, 3), IMAGE).local1
-    for shape in itertools.chain([(2, 6, 4), (2, 7, 5)], [(3, 6, 5)]):
+    for shape, positions in (((2, 6, 4), [4, 2]), ((2, 7, 5), [5, 3]), ((3, 6, 5), [4, 3])):
         with pytest.raises(ValueError, match=r"^input of shape \(1, ") as caught:
             own(torch.zeros(1, *shape, dtype=torch.float64))
         assert str(caught.value) == (
-            f"input of shape {(1, *shape)}: a locally connected layer has weights for one size alone, here for "
-            "2 channels and (4, 3) output positions."
+            f"input of shape {(1, *shape)} gives {positions} output positions: a locally connected layer has "
+            "weights for one size alone, here for 2 channels and [4, 3] output positions. Crop or scale the input "
+            "to the size that the network was built for, or build the network for this one."
         )

@@ -105,7 +105,7 @@ def test_a_long_list_of_mismatches_is_counted():
 def test_a_missing_file_is_named(tmp_path):
     path = tmp_path / "none.safetensors"
     assert message_of(load_weights, build(SMALL, 0), path) == f"{path}: no such file."
-    assert message_of(read_tensors, tmp_path) == f"{tmp_path}: no such file."
+    assert message_of(read_tensors, tmp_path) == f"{tmp_path}: a folder; name the safetensors file in it."
 
 
 @pytest.mark.parametrize(

@@ -261,3 +261,20 @@ def test_classes_go_with_weights(failure):
 def test_a_network_is_no_run(failure):
     text = failure("predict", "googlenet", "a.png", status=2)
     assert text == "googlenet is a network, not a run; give its weights with --weights FILE, or a run folder."
+
+
+def test_a_run_folder_has_weights_of_its_own(failure, tmp_path):
+    text = failure("predict", tmp_path, "--weights", "x.safetensors", "a.png", status=2)
+    assert text == f"{tmp_path} is a folder; --weights goes with a network, such as googlenet. A run has its own."
+
+
+def test_weights_for_images_and_a_network_that_reads_text(random_weights):
+    assert message_of(WeightsError, st.pretrained, "char_rnn", random_weights) == (
+        f"{random_weights}: caffe googlenet reads images; 'char_rnn' reads (50,)."
+    )
+
+
+def test_a_folder_is_no_weights_file(tmp_path):
+    assert message_of(WeightsError, read_tensors, tmp_path) == (
+        f"{tmp_path}: a folder; name the safetensors file in it."
+    )

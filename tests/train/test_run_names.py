@@ -82,6 +82,16 @@ def test_a_batch_that_this_machine_cannot_hold(tmp_path, monkeypatch):
     )
 
 
+def test_a_network_that_this_machine_cannot_hold_even_for_one_image(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "sysconf", {"SC_PAGE_SIZE": 1024, "SC_PHYS_PAGES": 3}.__getitem__)
+    text = message_of(ConfigError, train, tiny(), toy_source(), quick(), tmp_path / "run")
+    least = 4 * (3 * 151 + 64 + 144 + 144 + 36 + 36 + 3)
+    assert text == (
+        f"this network takes at least {least / 1024:.1f} KiB to train, with one image at a time, and this machine has "
+        "3.0 KiB. Use a smaller network or a smaller input."
+    )
+
+
 class Exhausting(nn.Module):
     def __init__(self):
         super().__init__()

@@ -39,3 +39,11 @@ def test_an_unknown_name_suggests_the_nearest_names_and_aliases(name, near):
     assert text.startswith(f"unknown network {name!r}. Did you mean ")
     assert near in text
     assert text.endswith("striate zoo lists all of them. Or give a .yaml or .json file, or module:function.")
+
+
+def test_a_folder_is_no_network(tmp_path):
+    with pytest.raises(DescriptionError) as caught:
+        find(str(tmp_path))
+    assert str(caught.value) == (
+        f"{tmp_path} is a folder; give a zoo name, a .yaml or .json file, or module:function."
+    )

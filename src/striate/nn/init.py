@@ -160,7 +160,6 @@ def _(part: layers.TiledConv, fill: Fill, generator: torch.Generator) -> None:
 
 @_initialize.register
 def _(part: layers.TableConv, fill: Fill, generator: torch.Generator) -> None:
-    part.set_table()
     taps = part.weight[0].numel()
     readers = taps * len(part.weight) // part.in_channels  # on average
     done = 0

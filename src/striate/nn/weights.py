@@ -83,7 +83,8 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
     """
     path = Path(path)
     if not path.is_file():
-        raise WeightsError(f"{path}: no such file.")
+        what = "a folder; name the safetensors file in it" if path.is_dir() else "no such file"
+        raise WeightsError(f"{path}: {what}.")
     try:
         return load_file(path)
     except (SafetensorError, ValueError) as error:

@@ -76,6 +76,8 @@ def pretrained(network: Network | str, weights: str | Path, classes: str | Path 
             f"{', '.join(NAMINGS)}. Weights that striate trained are used through their run folder."
         )
     preprocess = CONVENTIONS[naming.name].preprocess()
+    if len(described.input) != 3:
+        raise WeightsError(f"{weights}: {naming.name} reads images; {described.name!r} reads {described.input}.")
     described = described.with_input(preprocess.shape)
     module = build(described, seed=0)
     set_weights(module, tensors, where=str(weights))
@@ -109,7 +111,7 @@ def read_class_names(path: str | Path) -> tuple[str, ...]:
         raise WeightsError(f"{path}: cannot be read: {error.strerror}.") from None
     if len(raw) > MAX_BYTES:
         raise WeightsError(f"{path}: larger than {MAX_BYTES // 2**20} MiB; no list of classes is.")
-    lines = [line.strip() for line in text.splitlines()]
+    lines = [line.strip() for line in text.rstrip().splitlines()]
     empty = [number for number, line in enumerate(lines, 1) if not line]
     if not lines or empty:
         raise WeightsError(f"{path}: a name per line; empty: line {listed(empty) or 1}.")

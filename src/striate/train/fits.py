@@ -111,6 +111,13 @@ def _check_norms(analysis: Analysis) -> None:
 def _check_memory(analysis: Analysis) -> None:
     needed = analysis.totals.training_bytes
     there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else math.inf
+    fixed = 3 * 4 * analysis.totals.params  # in float32: weights, their gradients, one momentum each
+    least = fixed + (needed - fixed) // analysis.batch_size
+    if least > there:
+        raise ConfigError(
+            f"this network takes at least {bytes_text(least)} to train, with one image at a time, and this machine has "
+            f"{bytes_text(int(there))}. Use a smaller network or a smaller input."
+        )
     if needed > there:
         fix = f"Training takes at least {bytes_text(needed)}, and this machine has {bytes_text(int(there))}."
         raise ConfigError(bad_argument("batch_size", analysis.batch_size, "less for this network", fix))

@@ -9,9 +9,10 @@ from typing import Any
 from torch import nn
 
 from striate.analyze import Axis, arithmetic, conv_axes, transposed_axes
+from striate.analyze.rules.windows import AnyConv, per_axis
 from striate.nn import layers
 from striate.nn.builders.base import Shape, layer_module
-from striate.nn.builders.windows import AnyConv, conv_pads, is_fixed
+from striate.nn.builders.windows import conv_pads, is_fixed
 from striate.spec import (
     Conv,
     ConvTranspose,
@@ -92,7 +93,7 @@ def _(layer: LocallyConnected, shape: Shape) -> nn.Module:
 @layer_module.register
 def _(layer: TiledConv, shape: Shape) -> nn.Module:
     axes = conv_axes(layer, shape)
-    tiles = layer.tiles if isinstance(layer.tiles, tuple) else (layer.tiles,) * len(axes)
+    tiles = per_axis("tiles", layer.tiles, len(axes))
     return layers.TiledConv(shape[0], layer.out_channels, tiles, _windows(layer, axes), bias=layer.bias)
 
 

@@ -71,9 +71,7 @@ def _(layer: spec.InstanceNorm, shape: Shape) -> nn.Module:
 
 @layer_module.register
 def _(layer: spec.LocalResponseNorm, shape: Shape) -> nn.Module:
-    if layer.region == "within":
-        return layers.ResponseNormWithin(layer.size, layer.alpha, layer.beta, layer.k)
-    return nn.LocalResponseNorm(layer.size, layer.alpha, layer.beta, layer.k)
+    return layers.ResponseNorm(layer.size, layer.alpha, layer.beta, layer.k, layer.region)
 
 
 @layer_module.register

@@ -10,9 +10,10 @@ from typing import Any
 from torch import nn
 
 from striate.analyze import Axis, pool_axes, subsample_axes
+from striate.analyze.rules.windows import AnyPool
 from striate.nn import layers
 from striate.nn.builders.base import Shape, layer_module
-from striate.nn.builders.windows import AnyPool, is_fixed, pool_pads
+from striate.nn.builders.windows import is_fixed, pool_pads
 from striate.spec import (
     AdaptiveAvgPool,
     AdaptiveMaxPool,

@@ -5,24 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from striate.analyze import Axis, conv_axes, pool_axes
+from striate.analyze.rules.windows import AnyConv, AnyPool
 from striate.nn import layers
-from striate.spec import (
-    AvgPool,
-    Conv,
-    DepthwiseConv,
-    LocallyConnected,
-    LpPool,
-    MaxPool,
-    SeparableConv,
-    StochasticPool,
-    TableConv,
-    TiledConv,
-)
+from striate.spec import Conv
 
-__all__ = ["AnyConv", "AnyPool", "conv_pads", "is_fixed", "pool_pads"]
-
-AnyConv = Conv | DepthwiseConv | SeparableConv | LocallyConnected | TiledConv | TableConv
-AnyPool = MaxPool | AvgPool | LpPool | StochasticPool
+__all__ = ["conv_pads", "is_fixed", "pool_pads"]
 
 
 def is_fixed(layer: AnyConv | AnyPool, axes: Sequence[Axis]) -> bool:

@@ -1,4 +1,8 @@
-"""The layers PyTorch lacks or does otherwise. They are ordinary modules and know nothing of descriptions."""
+"""The layers PyTorch lacks or does otherwise. They are ordinary modules and know nothing of descriptions.
+
+Their parameters, and the codes of `RBF`, are uninitialized memory until `striate.nn.init` fills them, as
+`striate.nn.build` has it do; who makes a layer directly fills them himself.
+"""
 
 from striate.nn.layers.compose import (
     AuxHead,
@@ -13,13 +17,11 @@ from striate.nn.layers.local import (
     LocallyConnected,
     SeparableConv,
     TableConv,
-    TiledConv,
-    Windows,
 )
 from striate.nn.layers.normalization import (
     ChannelNorm,
     LocalContrastNorm,
-    ResponseNormWithin,
+    ResponseNorm,
 )
 from striate.nn.layers.padded import (
     PaddedAvgPool,
@@ -63,6 +65,12 @@ from striate.nn.layers.shapes import (
     Reshape,
     ScaledTanh,
 )
+from striate.nn.layers.tiled import (
+    TiledConv,
+)
+from striate.nn.layers.windows import (
+    Windows,
+)
 
 __all__ = [
     "GRU",
@@ -97,7 +105,7 @@ __all__ = [
     "Pads",
     "Reshape",
     "Residual",
-    "ResponseNormWithin",
+    "ResponseNorm",
     "ScaledTanh",
     "SeparableConv",
     "SparsityPenalty",

@@ -29,6 +29,7 @@ class LinearChainCRF(nn.Module):
 
     def forward(self, emissions: Tensor) -> Tensor:
         """Return ``log P(y_t = k | emissions)`` for every step and label."""
+        self._check(emissions, None)
         alphas, _ = self._alphas(emissions, self._inside(emissions, None))
         return torch.log_softmax(alphas + self._betas(emissions), 2)
 
@@ -37,14 +38,15 @@ class LinearChainCRF(nn.Module):
 
         Args:
             emissions: Scores of each label at each step, ``(N, T, K)``.
-            labels: ``(N, T)``, whole numbers below K; behind a length any of them.
+            labels: ``(N, T)``, whole numbers below K; behind a length anything, such as -100.
             lengths: ``(N,)``, from 1 to T; None means T.
 
         Raises:
             ValueError: if the shapes do not fit, or a label or length is out of range.
         """
-        self._check(emissions, lengths, labels)
-        inside, labels = self._inside(emissions, lengths), labels.long()
+        self._check(emissions, lengths)
+        inside = self._inside(emissions, lengths)
+        labels = self._known(labels, inside)
         emissions = torch.where(inside.unsqueeze(2), emissions, 0.0)
         emitted = emissions.gather(2, labels.unsqueeze(2)).squeeze(2)
         moved = torch.cat([self.start[labels[:, :1]], self.transitions[labels[:, :-1], labels[:, 1:]]], 1)
@@ -112,27 +114,41 @@ class LinearChainCRF(nn.Module):
             return torch.ones(batch, steps, dtype=torch.bool, device=emissions.device)
         return torch.arange(steps, device=emissions.device) < lengths.unsqueeze(1)
 
-    def _check(self, emissions: Tensor, lengths: Tensor | None, labels: Tensor | None = None) -> None:
+    def _check(self, emissions: Tensor, lengths: Tensor | None) -> None:
         known = len(self.start)
         if emissions.dim() != 3 or emissions.shape[2] != known or not emissions.shape[1]:
             raise ValueError(
                 f"emissions of shape {tuple(emissions.shape)}: must be (N, T, {known}), T at least 1."
             )
         batch, steps, _ = emissions.shape
-        if lengths is not None and (
-            lengths.shape != (batch,)
-            or lengths.is_floating_point()
-            or not ((lengths >= 1) & (lengths <= steps)).all()
-        ):
-            raise ValueError(f"lengths: must be {batch} whole numbers from 1 to {steps}.")
-        if labels is None:
+        if lengths is None:
             return
-        if (
-            labels.shape != (batch, steps)
-            or labels.is_floating_point()
-            or not ((labels >= 0) & (labels < known)).all()
-        ):
-            raise ValueError(f"labels: must be ({batch}, {steps}) whole numbers from 0 to {known - 1}.")
+        allowed = f"must be {batch} whole numbers from 1 to {steps}"
+        _check_sort("lengths", lengths, (batch,), allowed)
+        _check_range("lengths", lengths, (lengths >= 1) & (lengths <= steps), allowed)
+
+    def _known(self, labels: Tensor, inside: Tensor) -> Tensor:
+        """Return ``labels`` with 0 behind the lengths, all of them numbers of a label."""
+        known = len(self.start)
+        allowed = f"must be {tuple(inside.shape)} whole numbers from 0 to {known - 1}"
+        _check_sort("labels", labels, tuple(inside.shape), allowed)
+        labels = torch.where(inside, labels.long(), 0)
+        _check_range("labels", labels, (labels >= 0) & (labels < known), allowed)
+        return labels
+
+
+def _check_sort(name: str, values: Tensor, shape: tuple[int, ...], allowed: str) -> None:
+    if values.shape != shape:
+        raise ValueError(f"{name} of shape {tuple(values.shape)}: {allowed}.")
+    if values.is_floating_point():
+        raise ValueError(f"{name} of {values.dtype}: {allowed}; convert them by .long().")
+
+
+def _check_range(name: str, values: Tensor, good: Tensor, allowed: str) -> None:
+    if good.all():
+        return
+    first = tuple((~good).nonzero()[0].tolist())
+    raise ValueError(f"{name}[{', '.join(map(str, first))}] is {values[first].item()}: {allowed}.")
 
 
 def _rescaled(scores: Tensor) -> tuple[Tensor, Tensor]:

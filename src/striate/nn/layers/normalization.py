@@ -6,9 +6,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-__all__ = ["ChannelNorm", "LocalContrastNorm", "ResponseNormWithin"]
+from striate.nn.layers.padded import AVG_POOL
+from striate.nn.layers.precision import widened, without_autocast
 
-_AVG_POOL = (F.avg_pool1d, F.avg_pool2d, F.avg_pool3d)
+__all__ = ["ChannelNorm", "LocalContrastNorm", "ResponseNorm"]
 
 
 class ChannelNorm(nn.LayerNorm):
@@ -18,18 +19,35 @@ class ChannelNorm(nn.LayerNorm):
         return super().forward(x.movedim(1, -1)).movedim(-1, 1)
 
 
-class ResponseNormWithin(nn.Module):
-    """Local response normalization over ``size`` positions on each axis of the same map."""
+class ResponseNorm(nn.Module):
+    """Local response normalization: ``x / (k + alpha * (mean of x² around it)) ** beta``.
 
-    def __init__(self, size: int, alpha: float, beta: float, k: float) -> None:
+    ``region`` is "across", ``size`` neighboring channels of the position, or "within", as many positions on each axis
+    of the map; what lies outside counts as zero. The squares are never made in 16 bits: float16 ends at 255².
+    """
+
+    def __init__(self, size: int, alpha: float, beta: float, k: float, region: str) -> None:
         super().__init__()
         self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
+        self._mean_around = {"across": _mean_across, "within": _mean_within}[region]
 
     def forward(self, x: Tensor) -> Tensor:
-        axes = x.dim() - 2
-        squares = F.pad(x * x, ((self.size - 1) // 2, self.size // 2) * axes)
-        mean = _AVG_POOL[axes - 1](squares, self.size, 1)
-        return x / (self.k + self.alpha * mean) ** self.beta
+        with without_autocast(x):
+            wide = widened(x)
+            mean = self._mean_around(wide * wide, self.size)
+            return (wide / (self.k + self.alpha * mean) ** self.beta).to(x.dtype)
+
+
+def _mean_across(squares: Tensor, size: int) -> Tensor:
+    columns = squares.flatten(2).unsqueeze(1)  # (N, 1, C, positions)
+    padded = F.pad(columns, (0, 0, size // 2, (size - 1) // 2))
+    return F.avg_pool2d(padded, (size, 1), 1).view(squares.shape)
+
+
+def _mean_within(squares: Tensor, size: int) -> Tensor:
+    axes = squares.dim() - 2
+    padded = F.pad(squares, ((size - 1) // 2, size // 2) * axes)
+    return AVG_POOL[axes - 1](padded, size, 1)
 
 
 class LocalContrastNorm(nn.Module):
@@ -41,8 +59,8 @@ class LocalContrastNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         # In half precision the mean would be off by more than the contrast of a dim image, which is then scaled up.
-        with torch.autocast(x.device.type, enabled=False):
-            return self._normalized(x.to(torch.promote_types(x.dtype, torch.float32))).to(x.dtype)
+        with without_autocast(x):
+            return self._normalized(widened(x)).to(x.dtype)
 
     def _normalized(self, x: Tensor) -> Tensor:
         at = torch.arange(self.kernel_size, device=x.device, dtype=x.dtype) - (self.kernel_size - 1) / 2

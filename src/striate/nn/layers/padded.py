@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 __all__ = [
+    "AVG_POOL",
     "PadFirst",
     "PadRule",
     "PaddedAvgPool",
@@ -21,7 +22,11 @@ __all__ = [
     "PaddedMaxPool2d",
     "PaddedMaxPool3d",
     "Pads",
+    "padded_with",
 ]
+
+AVG_POOL = (F.avg_pool1d, F.avg_pool2d, F.avg_pool3d)
+"""The average pooling of so many spatial axes, less one."""
 
 Pads = Sequence[tuple[int, int]]
 """Padding before and after on each spatial axis, first axis first."""

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from striate.nn.layers.padded import PadRule, padded_with
+from striate.nn.layers.padded import AVG_POOL, PadRule, padded_with
+from striate.nn.layers.precision import widened, without_autocast
 
 __all__ = [
     "ChannelPool",
@@ -25,7 +26,6 @@ __all__ = [
     "SwitchedMaxPool",
 ]
 
-_AVG_POOL = (F.avg_pool1d, F.avg_pool2d, F.avg_pool3d)
 _MAX_POOL = (F.max_pool1d, F.max_pool2d, F.max_pool3d)
 
 
@@ -59,49 +59,62 @@ class _WindowPool(nn.Module):
             windows = windows.unfold(axis, kernel, stride)
         return windows.flatten(2 + len(self.kernel))
 
-    def summed(self, x: Tensor) -> Tensor:
-        """Return the sum of each window of ``x``, padding counting as zero."""
-        pool = _AVG_POOL[len(self.kernel) - 1]
-        return pool(padded_with(x, self.pads(x.shape[2:]), 0.0), self.kernel, self.stride) * math.prod(
-            self.kernel
-        )
-
 
 class LpPool(_WindowPool):
-    """``(sum of |x| ** p) ** (1 / p)`` of each window; its gradient where all are zero is zero, not infinite."""
+    """``(sum of |x| ** p) ** (1 / p)`` of each window; a value of zero has neither slope nor curvature."""
 
     def __init__(self, kernel: Sequence[int], stride: Sequence[int], pads: PadRule, p: float) -> None:
         super().__init__(kernel, stride, pads)
         self.p = p
 
     def forward(self, x: Tensor) -> Tensor:
-        windows = self.unfolded(x.abs())
-        # In units of the window's largest value, whose power would be too large or too small for a float.
-        largest = windows.detach().amax(-1, keepdim=True)
-        positive = largest > 0
-        shares = (windows / torch.where(positive, largest, 1.0)).pow(self.p).sum(-1, keepdim=True)
-        norm = torch.where(positive, shares, 1.0).pow(1 / self.p) * largest
-        return norm.squeeze(-1)
+        with without_autocast(x):
+            shares, largest = _in_units_of_the_largest(self.unfolded(widened(x).abs()))
+            if self.p < 2:  # at zero the second derivative is infinite; the clamp takes it away
+                shares = shares.clamp(min=torch.finfo(shares.dtype).tiny)
+            total = torch.where(largest > 0, shares.pow(self.p).sum(-1), 1.0)
+            return _where_finite(largest, total.pow(1 / self.p) * largest).to(x.dtype)
 
 
 class StochasticPool(_WindowPool):
     """One value of each window, drawn by its size; in evaluation the expectation of that."""
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(x)
-        return self._drawn(x) if self.training else self._expected(x)
+        with without_autocast(x):
+            windows = self.unfolded(F.relu(widened(x)))
+            shares, largest = _in_units_of_the_largest(windows)
+            if self.training:
+                pooled = windows.gather(-1, _drawn(shares.detach())).squeeze(-1)
+            else:
+                pooled = _expectation(shares) * largest
+            return _where_finite(largest, pooled).to(x.dtype)
 
-    def _expected(self, x: Tensor) -> Tensor:
-        total = self.summed(x)
-        return self.summed(x * x) / torch.where(total > 0, total, 1.0)
 
-    def _drawn(self, x: Tensor) -> Tensor:
-        windows = self.unfolded(x)
-        with torch.no_grad():
-            up_to = windows.cumsum(-1)
-            drawn = torch.rand_like(up_to[..., :1]) * up_to[..., -1:]
-            index = (up_to <= drawn).sum(-1, keepdim=True).clamp(max=windows.shape[-1] - 1)
-        return windows.gather(-1, index).squeeze(-1)
+def _expectation(shares: Tensor) -> Tensor:
+    total = shares.sum(-1)
+    squares: Tensor = torch.linalg.vecdot(shares, shares)
+    return squares / torch.where(total > 0, total, 1.0)
+
+
+def _drawn(shares: Tensor) -> Tensor:
+    """Return the index of one of the last axis, ``(…, 1)``, drawn by its share."""
+    up_to = shares.cumsum(-1)
+    drawn = torch.rand_like(up_to[..., :1]) * up_to[..., -1:]
+    return (up_to <= drawn).sum(-1, keepdim=True).clamp(max=shares.shape[-1] - 1)
+
+
+def _in_units_of_the_largest(windows: Tensor) -> tuple[Tensor, Tensor]:
+    """Return ``windows`` ``(…, K)``, none negative, over the largest value of each; and those, constants, ``(…)``.
+
+    Powers and sums of the shares are neither too large nor too small for a float.
+    """
+    largest = windows.detach().amax(-1, keepdim=True)
+    return windows / torch.where(largest > 0, largest, 1.0), largest.squeeze(-1)
+
+
+def _where_finite(largest: Tensor, pooled: Tensor) -> Tensor:
+    """Return ``pooled``, and where a window is not finite, its largest: infinite, or not a number."""
+    return torch.where(largest.isfinite(), pooled, largest)
 
 
 class Subsample(nn.Module):
@@ -116,7 +129,7 @@ class Subsample(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         ones = (1,) * len(self.kernel)
-        mean = _AVG_POOL[len(self.kernel) - 1](x, self.kernel, self.stride)
+        mean = AVG_POOL[len(self.kernel) - 1](x, self.kernel, self.stride)
         scale = self.weight.view(-1, *ones) * math.prod(self.kernel)
         return torch.addcmul(self.bias.view(-1, *ones), mean, scale)
 
@@ -134,14 +147,11 @@ class ChannelPool(nn.Module):
         return groups.amax(2) if self.mode == "max" else groups.mean(2)
 
 
-class SwitchedMaxPool(nn.Module):
+class SwitchedMaxPool(_WindowPool):
     """Max pooling that remembers where its maxima were in the last forward, for a `MaxUnpool`."""
 
     def __init__(self, kernel: Sequence[int], stride: Sequence[int], pads: PadRule) -> None:
-        super().__init__()
-        self.kernel = tuple(kernel)
-        self.stride = tuple(stride)
-        self.pads = pads
+        super().__init__(kernel, stride, pads)
         self._switches: Tensor | None = None
         self._sizes: list[tuple[int, ...]] = []
 
@@ -154,8 +164,17 @@ class SwitchedMaxPool(nn.Module):
 
     def unpool(self, x: Tensor) -> Tensor:
         """Return ``x``, of the shape of the last output, laid where its maxima were; values that meet are added."""
-        if self._switches is None or self._switches.shape != x.shape:
-            raise RuntimeError("MaxUnpool runs after the MaxPool that it names, on values of the same shape")
+        if self._switches is None:
+            raise RuntimeError(
+                f"values of shape {tuple(x.shape)} cannot be unpooled: the MaxPool that MaxUnpool names has not run "
+                f"yet. Call the pool on an input first; its output has the shape that fits."
+            )
+        if self._switches.shape != x.shape:
+            raise RuntimeError(
+                f"values of shape {tuple(x.shape)} cannot be unpooled: the MaxPool that MaxUnpool names last gave "
+                f"{tuple(self._switches.shape)}. Give values of that shape, or call the pool on the input that "
+                f"they belong to."
+            )
         size, padded = self._sizes
         laid = x.new_zeros(*x.shape[:2], math.prod(padded))
         laid = laid.scatter_add(2, self._switches.flatten(2), x.flatten(2)).view(*x.shape[:2], *padded)

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 
 __all__ = ["DropConnect", "GaussianNoise", "SparsityPenalty", "StochasticDepth"]
 
+_LEAST = 1e-6
+
 
 class DropConnect(nn.Linear):
     """A linear layer whose connections drop in training, anew for each image of the batch."""
@@ -58,7 +60,10 @@ class StochasticDepth(nn.Module):
 
 
 class SparsityPenalty(nn.Module):
-    """Passes its input on; while training, keeps ``weight * sum of KL(target, mean activation)`` for the loss."""
+    """Passes its input on; while training, keeps ``weight * sum of KL(target, mean activation)`` for the loss.
+
+    For activations from 0 to 1, between which alone the divergence is defined.
+    """
 
     def __init__(self, target: float, weight: float) -> None:
         super().__init__()
@@ -69,7 +74,7 @@ class SparsityPenalty(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if self.training:
             # Not by torch's binary cross-entropy, which autocast refuses on GPUs.
-            mean = x.mean(0, dtype=torch.promote_types(x.dtype, torch.float32)).clamp(1e-6, 1 - 1e-6)
+            mean = _off_the_ends(x.mean(0, dtype=torch.promote_types(x.dtype, torch.float32)))
             on, off = self.target, 1 - self.target
             divergence = on * (math.log(on) - mean.log()) + off * (math.log(off) - (1 - mean).log())
             self._penalty = self.weight * divergence.sum()
@@ -82,3 +87,12 @@ class SparsityPenalty(nn.Module):
         """Return the penalty of the last training forward, once."""
         penalty, self._penalty = self._penalty, None
         return penalty
+
+
+def _off_the_ends(mean: Tensor) -> Tensor:
+    """Return ``mean``, from 0 to 1, kept off both by `_LEAST`, and the gradient as if it were not.
+
+    So a unit that never fires costs not infinitely much, and is still pushed up, by the slope at `_LEAST`.
+    """
+    mean = mean.clamp(0, 1)
+    return mean + (mean.clamp(_LEAST, 1 - _LEAST) - mean).detach()

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from striate.nn.layers.precision import widened, without_autocast
+
 __all__ = ["RBF", "PadChannels", "Reshape", "ScaledTanh"]
 
 
@@ -30,6 +32,11 @@ class PadChannels(nn.Module):
         self.channels = channels
 
     def forward(self, x: Tensor) -> Tensor:
+        if x.shape[1] > self.channels:
+            raise ValueError(
+                f"input of shape {tuple(x.shape)} has {x.shape[1]} channels, and PadChannels pads to "
+                f"{self.channels}: give at most {self.channels}, or build it with out_channels={x.shape[1]} or more."
+            )
         return F.pad(x, (0, 0) * (x.dim() - 2) + (0, self.channels - x.shape[1]))
 
 
@@ -55,5 +62,7 @@ class RBF(nn.Module):
         self.register_buffer("codes", torch.empty(out_features, in_features))
 
     def forward(self, x: Tensor) -> Tensor:
-        squares = (x * x).sum(1, keepdim=True) + (self.codes * self.codes).sum(1)
-        return 2 * F.linear(x, self.codes) - squares
+        with without_autocast(x):
+            # Not by |x|² + |c|² − 2x·c: of these the distance is a small difference, and they are rounded.
+            apart = widened(x).unsqueeze(1) - widened(self.codes)
+            return -apart.square().sum(2).to(torch.promote_types(x.dtype, self.codes.dtype))

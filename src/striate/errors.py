@@ -115,5 +115,8 @@ def validation_message(owner: str, fields: Sequence[str], failures: Sequence[Map
 
 def _shown(value: object) -> str:
     """Return a value as it is written, a very long one without its middle."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # a whole number of thousands of digits
+        return "a number of very many digits"
     return text if len(text) <= 240 else f"{text[:160]} … {text[-60:]}"

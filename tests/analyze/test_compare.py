@@ -2,6 +2,8 @@
 
 import json
 import math
+import runpy
+from pathlib import Path
 
 import pytest
 from toys import message_of
@@ -11,16 +13,21 @@ from striate.errors import ShapeError
 from striate.nn import build
 from striate.spec import (
     Conv,
+    ConvTranspose,
     DepthwiseConv,
     Flatten,
     Linear,
     LocallyConnected,
     Network,
     ReLU,
+    SeparableConv,
+    Sequential,
+    Subsample,
     TableConv,
     TiledConv,
 )
 
+SAMPLES = runpy.run_path(str(Path(__file__).parents[1] / "contract" / "samples.py"))["SAMPLES"]
 LAYERS = [
     ((3, 11, 9), Conv(4, 3, padding=1)),
     ((3, 11, 9), Conv(4, (3, 2), stride=2, bias=False)),
@@ -40,7 +47,7 @@ def built(shape, *layers):
     tensors = build(Network("n", shape, list(layers)), seed=0).state_dict()
     sizes = {"weight": 0, "bias": 0}
     for name, tensor in tensors.items():
-        sizes[name.rpartition(".")[2]] += tensor.numel()
+        sizes["bias" if name.endswith("bias") else "weight"] += tensor.numel()
     return sizes["weight"], sizes["bias"]
 
 
@@ -120,6 +127,70 @@ def test_another_input():
     assert (layer.input_shape, layer.output_shape) == ((1, 40, 36), (6, 36, 32))
 
 
+def test_a_transposed_convolution_has_kernels_for_each_input_position():
+    shape, layer = (3, 5, 4), ConvTranspose(6, 3, stride=2, padding=1, groups=3)
+    (compared,) = st.compare(Network("n", shape, layer), tiles=2).layers
+    ways = figures(compared)
+    outputs = 6 * 9 * 7
+    assert compared.output_shape == (6, 9, 7)
+    # Where one input position stands alone, its kernels are all the weights.
+    alone, biases = built((3, 1, 1), ConvTranspose(6, 3, stride=2, groups=3))
+    macs = alone * 5 * 4
+    assert ways == {
+        "dense": (60 * outputs, outputs, 60 * outputs, outputs),
+        "locally connected": (alone * 5 * 4, outputs, macs, outputs),
+        "tiled 2×2": (alone * 2 * 2, biases * 2 * 2, macs, outputs),
+        "transposed convolution": (alone, biases, macs, outputs),
+    }
+    (one,) = st.compare(Network("n", (3, 1, 1), ConvTranspose(6, 3))).layers
+    assert len({way.weights.value for way in one.ways}) == 1  # of one position, all four are one
+
+
+def test_both_parts_of_a_separable_convolution_are_connected_in_the_way_named():
+    shape, layer = (3, 7, 6), SeparableConv(5, 3, multiplier=2)
+    (compared,) = st.compare(Network("n", shape, layer), tiles=2).layers
+    ways = figures(compared)
+    middle, outputs = (6, 5, 4), 5 * 5 * 4
+    depthwise = LocallyConnected(2, 3, bias=False)  # of each input map
+    local = 3 * built((1, 7, 6), depthwise)[0] + built(middle, LocallyConnected(5, 1))[0]
+    tiled = 3 * built((1, 7, 6), TiledConv(2, 3, 2))[0] + built(middle, TiledConv(5, 1, 2))[0]
+    neurons = math.prod(middle) + outputs
+    assert ways == {
+        "dense": (126 * outputs, outputs, 126 * outputs, outputs),
+        "locally connected": (local, outputs, local, neurons),
+        "tiled 2×2": (tiled, built(middle, TiledConv(5, 1, 2))[1], local, neurons),
+        "separable convolution": (*built(shape, layer), local, neurons),
+    }
+
+
+def test_every_kind_with_windows_and_weights_is_compared_or_named():
+    compared, refused = set(), {}
+    for shape, body in (case for cases in SAMPLES.values() for case in cases if len(case[0]) > 1):
+        network = Network("n", shape, Sequential(Conv(shape[0], 1), body))
+        for row in st.analyze(network).layers:
+            if not (row.arithmetic.axes and row.weights):
+                continue
+            try:
+                (layer,) = st.compare(network, row.path).layers
+            except ShapeError as error:
+                refused[row.kind] = str(error)
+            else:
+                compared.add(row.kind)
+                assert layer.ways[3].macs.value == row.macs
+    assert set(refused) == {"Subsample"}
+    assert refused["Subsample"].startswith("subsample1 (Subsample) cannot be compared: ")
+    assert compared == {
+        *("Conv", "ConvTranspose", "DepthwiseConv", "SeparableConv", "TableConv"),
+        *("LocallyConnected", "TiledConv"),
+    }
+
+
+def test_none_means_every_convolution_of_any_kind():
+    body = [Conv(4, 3), Subsample(1), SeparableConv(4, 3), ConvTranspose(4, 3), DepthwiseConv(3)]
+    paths = [layer.path for layer in st.compare(Network("n", (3, 12, 12), body)).layers]
+    assert paths == ["conv1", "conv2", "deconv1", "depthwise1"]
+
+
 def test_what_cannot_be_compared():
     lenet = st.zoo.lenet5()
     assert message_of(ShapeError, st.compare, lenet, "f6") == (
@@ -127,6 +198,10 @@ def test_what_cannot_be_compared():
     )
     assert message_of(ShapeError, st.compare, lenet, ["c1", "c3"]) == (
         "path=['c1', 'c3']: must be the path of a layer, each an argument of its own: \"c1\", \"c3\"."
+    )
+    assert message_of(ShapeError, st.compare, st.zoo.lenet5_1998(), "s2") == (
+        "s2 (Subsample) cannot be compared: it has one weight per map, which all values of a window share; compare a "
+        "Conv in its place. Convolutions of 'lenet5_1998': c1, c3, c5."
     )
     text = message_of(ShapeError, st.compare, st.zoo.alexnet(), "conv9")
     assert text.startswith("no layer at 'conv9'. Did you mean 'conv")

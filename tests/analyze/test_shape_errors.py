@@ -227,7 +227,8 @@ def test_a_network_on_too_small_an_input_is_refused_where_it_ends():
         (
             {"input": (1, 0, 8)},
             "input=(1, 0, 8): must be (channels,), (channels, length), (channels, height, width) or "
-            "(channels, depth, height, width), each at least 1 and below 2³¹.",
+            "(channels, depth, height, width); for tokens (steps,), for a sequence (steps, channels); "
+            "each at least 1 and below 2³¹.",
         ),
     ],
 )

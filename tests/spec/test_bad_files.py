@@ -6,7 +6,7 @@ import pytest
 
 from striate.errors import DescriptionError
 from striate.spec import SCHEMA_VERSION, Network
-from striate.spec.files import MAX_BYTES
+from striate.spec.files import MAX_BYTES, _unique
 
 
 def yaml_of(body, head="schema: 1\nname: n\ninput: [1, 8, 8]\n"):
@@ -153,6 +153,38 @@ def test_bad_yaml_is_refused(text, message):
 )
 def test_bad_json_is_refused(text, message):
     assert message_of(Network.from_json, text).startswith(message)
+
+
+def test_a_number_beyond_every_float_is_refused_with_its_place():
+    body = f"[ReLU, {{LeakyReLU: {{negative_slope: 1{'0' * 400}}}}}]"
+    message = message_of(Network.from_yaml, yaml_of(body))
+    assert message.startswith("body[1]: LeakyReLU: negative_slope=1000")
+    assert message.endswith("000 must be a number above 0.")
+
+
+def test_of_very_many_keys_the_first_that_stands_twice_is_named():
+    keys = [f"k{i}" for i in range(50_000)]
+    text = ", ".join(f'"{key}": 0' for key in [*keys, keys[49_000], keys[40_000]])
+    assert message_of(Network.from_json, f"{{{text}}}") == "the key 'k40000' stands twice in one mapping."
+    lines = "\n".join(f"{key}: 0" for key in [*keys[:5000], keys[4900], keys[4000]])
+    assert message_of(Network.from_yaml, lines) == "line 1: the key 'k4000' stands twice in one mapping."
+
+
+def test_keys_are_compared_about_once_each():
+    class Key(str):
+        __slots__ = ()
+        compared = 0
+
+        def __eq__(self, other):
+            Key.compared += 1
+            return str.__eq__(self, other)
+
+        __hash__ = str.__hash__
+
+    keys = [Key(f"k{i}") for i in range(50_000)]
+    with pytest.raises(DescriptionError):
+        _unique([(key, 0) for key in [*keys, Key("k49999")]])
+    assert Key.compared < 5 * len(keys)
 
 
 def test_aliases_that_explode_are_refused_before_they_do():

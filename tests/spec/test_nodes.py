@@ -162,7 +162,8 @@ def test_missing_and_misspelled_options_are_named(make, message):
 
 SHAPE = (
     "must be (channels,), (channels, length), (channels, height, width) or "
-    "(channels, depth, height, width), each at least 1 and below 2³¹"
+    "(channels, depth, height, width); for tokens (steps,), for a sequence (steps, channels); "
+    "each at least 1 and below 2³¹"
 )
 
 

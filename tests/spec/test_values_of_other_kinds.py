@@ -11,6 +11,7 @@ from striate.spec import (
     LSTM,
     RNN,
     AdaptiveAvgPool,
+    BatchNorm,
     ChannelPool,
     ConvTranspose,
     GaussianNoise,
@@ -38,8 +39,8 @@ TABLE = (
 )
 PATH = "must be the path of a layer, such as 'stage1.pool1'"
 SHAPE = (
-    "must be (channels,), (channels, length), (channels, height, width) or (channels, depth, height, width), "
-    "each at least 1 and below 2³¹"
+    "must be (channels,), (channels, length), (channels, height, width) or (channels, depth, height, width); "
+    "for tokens (steps,), for a sequence (steps, channels); each at least 1 and below 2³¹"
 )
 
 
@@ -93,9 +94,42 @@ def test_a_bad_option_is_refused_with_field_value_and_allowance(kind, options, f
         assert message == f"{kind.__name__}: {field}={value!r} {allowed}."
 
 
+@pytest.mark.parametrize(
+    ("kind", "options", "field", "allowed"),
+    [
+        (LocalContrastNorm, {}, "sigma", "must be a number above 0"),
+        (PReLU, {}, "initial", "must be a number above 0"),
+        (RReLU, {}, "upper", "must be a number above 0"),
+        (SparsityPenalty, {}, "target", "must be a number between 0 and 1"),
+        (LpPool, {"kernel_size": 2}, "p", "must be a number from 1 to 100"),
+        (StochasticDepth, {}, "p", "must be a number from 0 up to, not including, 1"),
+        (BatchNorm, {}, "momentum", "must be a valid number"),
+        (BatchNorm, {}, "eps", "must be a number above 0"),
+    ],
+)
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_whole_number_beyond_every_float_is_refused(kind, options, field, allowed, sign):
+    message = refusal(kind, **options, **{field: sign * 10**400})
+    assert message.startswith(f"{kind.__name__}: {field}={sign * 10**50}"[:-1])
+    assert message.endswith(f" {allowed}.")
+
+
+def test_a_number_that_yaml_takes_for_a_text_is_told_how_to_be_written():
+    assert refusal(StochasticDepth, p="1e-1") == (
+        "StochasticDepth: p='1e-1' must be a number from 0 up to, not including, 1; YAML takes it for a text, "
+        "write 1.0e-1."
+    )
+
+
 def test_of_a_very_long_value_the_middle_is_left_out():
     shown = "'" + "x" * 159 + " … " + "x" * 59 + "'"
     assert refusal(MaxUnpool, pool="x" * 1001) == f"MaxUnpool: pool={shown} {PATH}."
+
+
+def test_a_number_too_long_to_be_written():
+    assert refusal(GaussianNoise, std=10**5000).startswith(
+        "GaussianNoise: std=a number of very many digits must be"
+    )
 
 
 def test_a_lower_bound_above_the_upper_ones_default_is_refused():

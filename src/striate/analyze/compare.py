@@ -7,20 +7,43 @@ output; but for the dense one they see the same windows.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from striate.analyze.analysis import Row
 from striate.analyze.rules import Arithmetic, arithmetic
 from striate.analyze.table import shape_text
-from striate.analyze.terms import Sum
+from striate.analyze.terms import NOTHING, Sum, product
 from striate.analyze.walk import analyze
 from striate.errors import ShapeError, bad_argument, did_you_mean, listed
-from striate.spec import Conv, DepthwiseConv, Layer, LocallyConnected, Network, TableConv, TiledConv
+from striate.spec import (
+    Conv,
+    ConvTranspose,
+    DepthwiseConv,
+    Layer,
+    LocallyConnected,
+    Network,
+    SeparableConv,
+    TableConv,
+    TiledConv,
+)
 
 __all__ = ["Compared", "Comparison", "Way", "compare"]
 
-_CONVOLUTIONS = (Conv, DepthwiseConv, TableConv, LocallyConnected, TiledConv)
+# How the way that shares most is called.
+_CONVOLUTIONS: dict[type[Layer], str] = {
+    **dict.fromkeys((Conv, LocallyConnected, TiledConv), "convolution"),
+    DepthwiseConv: "depthwise convolution",
+    TableConv: "convolution by its table",
+    ConvTranspose: "transposed convolution",
+    SeparableConv: "separable convolution",
+}
+# Layers with windows and weights that have no four ways.
+_REFUSED = {
+    "Subsample": "it has one weight per map, which all values of a window share; compare a Conv in its place"
+}
 _FIGURES = ("weights", "biases", "macs", "neurons")
 _HEADS = ("", "weights", "biases", "MACs", "neurons")
 
@@ -32,7 +55,8 @@ class Way:
     """The cost of a layer, connected in one way.
 
     Attributes:
-        name: ``"dense"``, ``"locally connected"``, ``"tiled 2×2"`` or ``"convolution"``.
+        name: ``"dense"``, ``"locally connected"``, ``"tiled 2×2"``, and ``"convolution"``, or ``"depthwise
+            convolution"`` and so on if the layer is one. All but the dense way read the maps that the layer reads.
     """
 
     name: str
@@ -117,14 +141,18 @@ class Comparison:
 def compare(network: Network, *paths: str, tiles: int = 2, input: Shape | None = None) -> Comparison:
     """Return what the convolutions at ``paths`` would cost as dense, locally connected and tiled layers.
 
+    Of a transposed convolution it is each input position that has kernels of its own, or takes them in turn. Of a
+    separable one both parts are connected in the way named; the dense layer stands for both.
+
     Args:
         network: The description.
-        *paths: Layers with windows and weights; none means every such layer.
+        *paths: Convolutions, of any kind; none means all of them. `Subsample`, whose windows have one weight, has no
+            four ways: it is passed over, and an error if it is asked for.
         tiles: Kernels that the tiled layer takes in turn along each axis; fewer where there are fewer positions.
         input: Shape of one input in the place of the description's own.
 
     Raises:
-        ShapeError: if there is no layer at a path, or it has no windows with weights.
+        ShapeError: if there is no layer at a path, or it is no convolution.
 
     Examples:
         >>> import striate as st
@@ -134,28 +162,36 @@ def compare(network: Network, *paths: str, tiles: int = 2, input: Shape | None =
     """
     if isinstance(tiles, bool) or not isinstance(tiles, int) or tiles < 1:
         raise ShapeError(bad_argument("tiles", tiles, "a whole number of at least 1"))
-    analysis = analyze(network, input)
-    nodes = {path: node for path, node in network.walk() if isinstance(node, _CONVOLUTIONS)}
-    if not nodes:
+    rows = {row.path: row for row in analyze(network, input).layers}
+    layers = {path: layer for path, layer in network.walk() if type(layer) in _CONVOLUTIONS}
+    if not layers:
         raise ShapeError(
             f"{network.name!r} has no convolution; its layers can be connected in one way alone."
         )
-    layers = []
-    for path in paths or nodes:
+    compared = []
+    for path in paths or layers:
         if not isinstance(path, str):
-            example = ", ".join(f'"{known}"' for known in list(nodes)[:2])
+            example = ", ".join(f'"{known}"' for known in list(layers)[:2])
             allowed = f"the path of a layer, each an argument of its own: {example}"
             raise ShapeError(bad_argument("path", path, allowed))
-        if path not in nodes:
-            other = next((row.kind for row in analysis.layers if row.path == path), None)
-            problem = f"{path} ({other}) has no windows with weights." if other else f"no layer at {path!r}."
-            near = "" if other else did_you_mean(path, nodes)
-            raise ShapeError(f"{problem}{near} Convolutions of {network.name!r}: {listed(nodes)}.")
-        row = analysis.row(path)
-        done = arithmetic(_shared(nodes[path]), row.input_shape)
-        taken = tuple(min(tiles, size) for size in done.output[1:])
-        layers.append(Compared(path, row.kind, row.input_shape, done.output, _ways(done, taken)))
-    return Comparison(network.name, tuple(layers))
+        if path not in layers:
+            problem = _problem(path, rows, layers)
+            raise ShapeError(f"{problem} Convolutions of {network.name!r}: {listed(layers)}.")
+        row, layer = rows[path], layers[path]
+        done = arithmetic(_shared(layer), row.input_shape)
+        positions = row.input_shape if isinstance(layer, ConvTranspose) else done.output
+        taken = tuple(min(tiles, size) for size in positions[1:])
+        ways = _ways(done, taken, _CONVOLUTIONS[type(layer)])
+        compared.append(Compared(path, row.kind, row.input_shape, done.output, ways))
+    return Comparison(network.name, tuple(compared))
+
+
+def _problem(path: str, rows: Mapping[str, Row], known: Iterable[str]) -> str:
+    if path not in rows:
+        return f"no layer at {path!r}.{did_you_mean(path, known)}"
+    kind = rows[path].kind
+    reason = f"cannot be compared: {_REFUSED[kind]}" if kind in _REFUSED else "has no windows with weights"
+    return f"{path} ({kind}) {reason}."
 
 
 def _shared(layer: Layer) -> Layer:
@@ -172,19 +208,16 @@ def _shared(layer: Layer) -> Layer:
     return layer
 
 
-def _ways(done: Arithmetic, tiles: Shape) -> tuple[Way, ...]:
-    own_biases = done.neurons if done.biases.terms else done.biases  # a bias for every output
+def _ways(done: Arithmetic, tiles: Shape, shared: str) -> tuple[Way, ...]:
+    outputs = product(*done.output)
+    own_biases = outputs if done.biases.terms else NOTHING  # a bias for every output
+    tiled = f"tiled {shape_text(tiles)}"
+    tiled_weights, tiled_biases = _times(tiles, done.weights), _times(tiles, done.biases)
     return (
-        Way("dense", done.dense, own_biases, done.dense, done.neurons),
+        Way("dense", done.dense, own_biases, done.dense, outputs),
         Way("locally connected", done.local, own_biases, done.local, done.neurons),
-        Way(
-            f"tiled {shape_text(tiles)}",
-            _times(tiles, done.weights),
-            _times(tiles, done.biases),
-            done.macs,
-            done.neurons,
-        ),
-        Way("convolution", done.weights, done.biases, done.macs, done.neurons),
+        Way(tiled, tiled_weights, tiled_biases, done.macs, done.neurons),
+        Way(shared, done.weights, done.biases, done.macs, done.neurons),
     )
 
 

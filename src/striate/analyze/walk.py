@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
-from dataclasses import dataclass
+import re
 from functools import singledispatch
 
 from striate.analyze.analysis import BYTES, Analysis, Row, Totals
 from striate.analyze.axes import Axis
 from striate.analyze.rules import Arithmetic, Misfit, arithmetic, unpooled
+from striate.analyze.state import State
 from striate.analyze.terms import Field
 from striate.errors import DescriptionError, ShapeError, bad_argument, did_you_mean, listed
 from striate.spec import (
@@ -23,12 +25,20 @@ from striate.spec import (
     Repeat,
     Residual,
     Sequential,
+    Transpose,
 )
-from striate.spec.values import check_shape
+from striate.spec.values import LIMIT, check_shape
 
 __all__ = ["analyze"]
 
 Shape = tuple[int, ...]
+
+MOST = 2**62
+"""Most values that a layer may give, and the largest number in which a receptive field may be written.
+
+Then no figure has more digits than a table can show, a range can span and a float can hold, however often a layer
+that enlarges is repeated.
+"""
 
 
 def analyze(network: Network, input: Shape | None = None, batch_size: int = 1) -> Analysis:
@@ -55,12 +65,14 @@ def analyze(network: Network, input: Shape | None = None, batch_size: int = 1) -
         raise DescriptionError(bad_argument("network", network, allowed))
     if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
         raise ShapeError(bad_argument("batch_size", batch_size, "a whole number of at least 1"))
+    if batch_size >= LIMIT:
+        raise ShapeError(bad_argument("batch_size", batch_size, "below 2³¹"))
     try:
         shape = network.input if input is None else check_shape(input)
     except ValueError as error:
         raise ShapeError(f"input={input!r}: {error}.") from None
     walk = _Walk(batch_size)
-    start = _State(shape, (Field(),) * (len(shape) - 1), 0, given=True)
+    start = State(shape, (Field(),) * (len(shape) - 1), 0, given=True)
     end = walk.chain(network.placed, start, held=0)
     rows = walk.rows
     params = sum(row.params for row in rows)
@@ -79,31 +91,7 @@ def analyze(network: Network, input: Shape | None = None, batch_size: int = 1) -
         dense_weights=sum(row.dense_weights for row in rows),
         local_weights=sum(row.local_weights for row in rows),
     )
-    heads = tuple(path.removesuffix(".") for path in walk.aside)
-    return Analysis(network.name, shape, end.shape, batch_size, tuple(rows), totals, heads)
-
-
-@dataclass(frozen=True, slots=True)
-class _State:
-    """What flows from layer to layer: a shape, the receptive field behind it, layers with weights so far.
-
-    ``waits`` says that the value is also needed later, and so is among those held already; ``given`` that it is
-    the network's input.
-    """
-
-    shape: Shape
-    fields: tuple[Field, ...]
-    depth: int
-    waits: bool = False
-    given: bool = False
-
-    def held_with(self, held: int) -> int:
-        """Return how many values are held while this one is read."""
-        return held if self.waits else held + math.prod(self.shape)
-
-    def waiting(self) -> _State:
-        """Return the value as one that is needed later, too."""
-        return dataclasses.replace(self, waits=True)
+    return Analysis(network.name, shape, end.shape, batch_size, tuple(rows), totals, tuple(walk.aside))
 
 
 class _Walk:
@@ -112,7 +100,8 @@ class _Walk:
     def __init__(self, batch_size: int) -> None:
         self.rows: list[Row] = []
         self.peak = 0
-        self.aside: list[str] = []  # where auxiliary heads stand, which run in training alone
+        self.aside: dict[str, None] = {}  # where auxiliary heads stand, which run in training alone
+        self.pools: dict[str, Row] = {}  # each MaxPool so far, for a MaxUnpool that names it
         self._batch_size = batch_size
         # Repeated blocks are the same nodes: what they make of a shape is worked out once.
         self._known: dict[tuple[int, Shape], Arithmetic] = {}
@@ -123,15 +112,21 @@ class _Walk:
             self._known[key] = arithmetic(node, shape)
         return self._known[key]
 
-    def chain(self, chain: tuple[Placed, ...], state: _State, held: int) -> _State:
+    def chain(self, chain: tuple[Placed, ...], state: State, held: int) -> State:
         for part in chain:
             state = _through(part.node, self, part, state, held)
         return state
 
-    def passed(self, part: Placed, state: _State, done: Arithmetic, held: int) -> _State:
-        fields = _fields_behind(state, done)
+    def beside(self, path: str) -> bool:
+        """Tell whether a layer stands in an auxiliary head that has ended."""
+        return any(path[: dot.start()] in self.aside for dot in re.finditer(r"\.", path))
+
+    def passed(self, part: Placed, state: State, done: Arithmetic, held: int) -> State:
+        state = state.read_along(1 if done.axes else done.along)
+        fields = state.fields_behind(done)
         self.add(part, state.shape, done, fields, (state.fields,), state.held_with(held))
-        return _State(done.output, fields, state.depth + (done.stacked if done.neurons.terms else 0))
+        depth = state.depth + (done.stacked if done.neurons.terms else 0)
+        return State(done.output, fields, depth, along=0 if done.tokens else state.along)
 
     def add(
         self,
@@ -143,35 +138,42 @@ class _Walk:
         held: int,
     ) -> None:
         size = math.prod(done.output)
+        if size > MOST:
+            problem = f"it would give {size:,} values, and at most 2⁶² can be counted; use smaller sizes"
+            raise ShapeError(_located(part, shape, problem))
+        if fields is not before[0] and not all(field.within(MOST) for field in fields):
+            problem = "its receptive field has numbers beyond 2⁶²; use smaller kernels, strides or dilations"
+            raise ShapeError(_located(part, shape, problem))
         self.peak = max(self.peak, held + size)
-        self.rows.append(
-            Row(
-                path=part.path,
-                kind=part.node.kind,
-                input_shape=shape,
-                output_shape=done.output,
-                weights=done.weights.value,
-                biases=done.biases.value,
-                macs=done.macs.value,
-                neurons=done.neurons.value,
-                activation_bytes=BYTES * self._batch_size * size,
-                dense_weights=done.dense.value,
-                local_weights=done.local.value,
-                receptive_field=fields,
-                arithmetic=done,
-                fields_before=before,
-                batch_size=self._batch_size,
-            )
+        row = Row(
+            path=part.path,
+            kind=part.node.kind,
+            input_shape=shape,
+            output_shape=done.output,
+            weights=done.weights.value,
+            biases=done.biases.value,
+            macs=done.macs.value,
+            neurons=done.neurons.value,
+            activation_bytes=BYTES * self._batch_size * size,
+            dense_weights=done.dense.value,
+            local_weights=done.local.value,
+            receptive_field=fields,
+            arithmetic=done,
+            fields_before=before,
+            batch_size=self._batch_size,
         )
+        self.rows.append(row)
+        if row.kind == "MaxPool":
+            self.pools[row.path] = row
 
 
 @singledispatch
-def _through(node: Node, walk: _Walk, part: Placed, state: _State, held: int) -> _State:
+def _through(node: Node, walk: _Walk, part: Placed, state: State, held: int) -> State:
     raise TypeError(f"{node.kind} has no rule for how shapes pass it")  # only a kind added by halves
 
 
-@_through.register
-def _(node: Layer, walk: _Walk, part: Placed, state: _State, held: int) -> _State:
+@_through.register(Layer)
+def _layer(node: Layer, walk: _Walk, part: Placed, state: State, held: int) -> State:
     try:
         done = walk.arithmetic(node, state.shape)
     except Misfit as misfit:
@@ -183,14 +185,19 @@ def _(node: Layer, walk: _Walk, part: Placed, state: _State, held: int) -> _Stat
 
 
 @_through.register
-def _(node: MaxUnpool, walk: _Walk, part: Placed, state: _State, held: int) -> _State:
-    rows = {row.path: row for row in walk.rows if row.kind == "MaxPool"}
-    pools = [path for path in rows if not path.startswith(tuple(walk.aside))]
-    if node.pool not in pools:
+def _(node: Transpose, walk: _Walk, part: Placed, state: State, held: int) -> State:
+    end = _layer(node, walk, part, state, held)
+    return end if end.along is None else dataclasses.replace(end, along=1 - end.along)
+
+
+@_through.register
+def _(node: MaxUnpool, walk: _Walk, part: Placed, state: State, held: int) -> State:
+    pool = None if walk.beside(node.pool) else walk.pools.get(node.pool)
+    if pool is None:
+        pools = [path for path in walk.pools if not walk.beside(path)]
         near = did_you_mean(node.pool, pools)
         known = f".{near} MaxPool layers before it: {listed(pools)}" if pools else "; there is none before it"
         raise ShapeError(_located(part, state.shape, f"pool={node.pool!r} is no MaxPool{known}"))
-    pool = rows[node.pool]
     windows = tuple(axis for axis in pool.arithmetic.axes if isinstance(axis, Axis))
     try:
         done = unpooled(state.shape, pool.input_shape, windows)
@@ -201,12 +208,12 @@ def _(node: MaxUnpool, walk: _Walk, part: Placed, state: _State, held: int) -> _
 
 @_through.register(Sequential)
 @_through.register(Repeat)
-def _(node: Node, walk: _Walk, part: Placed, state: _State, held: int) -> _State:
+def _(node: Node, walk: _Walk, part: Placed, state: State, held: int) -> State:
     return walk.chain(part.chains[0], state, held)
 
 
 @_through.register
-def _(node: Residual, walk: _Walk, part: Placed, state: _State, held: int) -> _State:
+def _(node: Residual, walk: _Walk, part: Placed, state: State, held: int) -> State:
     held = state.held_with(held)
     body = walk.chain(part.chains[0], state.waiting(), held)
     held += math.prod(body.shape)
@@ -220,16 +227,18 @@ def _(node: Residual, walk: _Walk, part: Placed, state: _State, held: int) -> _S
                 + _shortcut_fix(node, state.shape, body.shape),
             )
         )
-    fields = _joined(body, around)
     held = around.held_with(held)
-    walk.add(part, state.shape, Arithmetic(body.shape), fields, (body.fields, around.fields), held)
-    return _State(body.shape, fields, max(body.depth, around.depth))
+    body = body.read_along(around.along)
+    around = around.read_along(body.along)
+    end = body.joined(around)
+    walk.add(part, state.shape, Arithmetic(body.shape), end.fields, (body.fields, around.fields), held)
+    return end
 
 
 @_through.register
-def _(node: Concat, walk: _Walk, part: Placed, state: _State, held: int) -> _State:
+def _(node: Concat, walk: _Walk, part: Placed, state: State, held: int) -> State:
     held = state.held_with(held)
-    ends: list[_State] = []
+    ends: list[State] = []
     for chain in part.chains:
         ends.append(walk.chain(chain, state.waiting(), held))
         held = ends[-1].held_with(held)
@@ -245,39 +254,18 @@ def _(node: Concat, walk: _Walk, part: Placed, state: _State, held: int) -> _Sta
             )
         )
     output = (sum(end.shape[0] for end in ends), *sizes[0])
-    end = ends[0]
-    for other in ends[1:]:
-        end = _State(end.shape, _joined(end, other), max(end.depth, other.depth))
+    ends = [end.read_along(1) for end in ends]  # joined along the other axis
+    end = functools.reduce(State.joined, ends)
     before = tuple(e.fields for e in ends)
     walk.add(part, state.shape, Arithmetic(output), end.fields, before, held)
-    return _State(output, end.fields, end.depth)
+    return State(output, end.fields, end.depth, along=end.along)
 
 
 @_through.register
-def _(node: AuxHead, walk: _Walk, part: Placed, state: _State, held: int) -> _State:
+def _(node: AuxHead, walk: _Walk, part: Placed, state: State, held: int) -> State:
     walk.chain(part.chains[0], state.waiting(), state.held_with(held))
-    walk.aside.append(f"{part.path}.")
+    walk.aside[part.path] = None
     return state
-
-
-def _fields_behind(state: _State, done: Arithmetic) -> tuple[Field, ...]:
-    fields = state.fields
-    if done.tokens:
-        return (Field(),)
-    if len(done.axes) == len(fields) and done.axes:
-        return tuple(f.through(axis) for f, axis in zip(fields, done.axes, strict=True))
-    kept = len(done.output) > 1
-    if len(done.seen) == len(fields) and done.seen:
-        return tuple(f.over(units, kept=kept) for f, units in zip(fields, done.seen, strict=True))
-    if kept and len(state.shape) == 1:  # a vector laid out as maps: each position sees what the vector saw
-        return tuple(f.over(1, kept=True) for f in fields)
-    return fields
-
-
-def _joined(a: _State, b: _State) -> tuple[Field, ...]:
-    # Behind a Reshape there may be other axes than the input's; then every unit sees the same.
-    units = a.shape[1:] if len(a.shape[1:]) == len(a.fields) else (1,) * len(a.fields)
-    return tuple(f.union(g, n) for f, g, n in zip(a.fields, b.fields, units, strict=True))
 
 
 def _located(part: Placed, shape: Shape, problem: str) -> str:
@@ -287,8 +275,8 @@ def _located(part: Placed, shape: Shape, problem: str) -> str:
 def _shortcut_fix(node: Residual, before: Shape, after: Shape) -> str:
     if node.shortcut is not None or len(before) != len(after) or len(before) < 2:
         return "change one of the two until they give one shape"
-    stride = tuple(math.ceil(a / b) for a, b in zip(before[1:], after[1:], strict=True))
-    if after[1:] != tuple(math.ceil(a / s) for a, s in zip(before[1:], stride, strict=True)):
+    stride = tuple(-(-a // b) for a, b in zip(before[1:], after[1:], strict=True))
+    if after[1:] != tuple(-(-a // s) for a, s in zip(before[1:], stride, strict=True)):
         return "set the padding in the body so that it keeps the size, or a shortcut that crops"
     steps = "" if set(stride) == {1} else f", stride={stride[0] if len(set(stride)) == 1 else stride}"
     return f"give a projection: shortcut=Conv({after[0]}, 1{steps})"

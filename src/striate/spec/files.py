@@ -10,6 +10,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -194,10 +196,14 @@ def parse_json(text: str) -> Any:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     data = dict(pairs)
     if len(data) < len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
+        twice = _first_twice(key for key, _ in pairs)
         raise DescriptionError(f"the key {twice!r} stands twice in one mapping.")
     return data
+
+
+def _first_twice(keys: Iterable[str]) -> str:
+    """Return the first of ``keys`` that stands there more than once."""
+    return next(key for key, count in Counter(keys).items() if count > 1)
 
 
 def parse_yaml(text: str) -> Any:
@@ -240,7 +246,7 @@ class _Bounds:
         elif isinstance(node, yaml.MappingNode):
             keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
             if len(set(keys)) < len(keys):
-                twice = next(key for key in keys if keys.count(key) > 1)
+                twice = _first_twice(keys)
                 raise DescriptionError(f"line {line}: the key {twice!r} stands twice in one mapping.")
             for key, value in node.value:
                 self.check(key)

@@ -15,6 +15,7 @@ from striate.spec import files
 from striate.spec.compose import AuxHead, Concat, Repeat, Residual, Sequential
 from striate.spec.layers import Layer
 from striate.spec.node import Node, fields_of
+from striate.spec.outputs import last_with_outputs
 from striate.spec.place import Placed, place
 from striate.spec.values import check_shape
 
@@ -28,7 +29,7 @@ class Network:
     Attributes:
         name: What it is called in tables and run folders.
         input: Shape of one input: ``(C, H, W)`` for an image, ``(C, L)`` for a signal, ``(C, D, H, W)``
-            for a volume, ``(C,)`` for a vector.
+            for a volume, ``(C,)`` for a vector, ``(T,)`` for tokens, ``(T, C)`` for a sequence of T steps.
         body: The layers; a list means `Sequential`.
 
     Raises:
@@ -92,12 +93,16 @@ class Network:
     def with_num_classes(self, num_classes: int) -> Network:
         """Return the network with as many outputs: its last `Linear` or `Conv`, and that of each `AuxHead`.
 
+        It may be any layer with ``out_features`` or ``out_channels``, if what stands behind it passes their number on,
+        as activations, normalization and pooling do.
+
         Raises:
-            DescriptionError: if it does not end with one, or ends with a `Residual` or a `Concat`.
+            DescriptionError: if it does not end so, but, for instance, with a `Maxout`, an `LSTM`, a `Residual` or a
+                `Concat`.
         """
         network = self
         for chain in (self.placed, *_aux_chains(self.placed)):
-            last = _last_with_outputs(chain)
+            last = last_with_outputs(chain)
             if last is None:
                 raise DescriptionError(
                     f"{self.name!r} does not end with a Linear or Conv whose outputs could be changed; "
@@ -216,21 +221,6 @@ def _aux_chains(chain: tuple[Placed, ...]) -> Iterator[tuple[Placed, ...]]:
         for part in top.walk():
             if isinstance(part.node, AuxHead):
                 yield part.chains[0]
-
-
-def _last_with_outputs(chain: tuple[Placed, ...]) -> tuple[str, Node, str] | None:
-    """Return path, node and field of the last layer of ``chain`` that says how many outputs it has."""
-    for part in reversed(chain):
-        if isinstance(part.node, AuxHead):
-            continue
-        if isinstance(part.node, Residual | Concat):  # more than one layer says how many
-            return None
-        for field in ("out_features", "out_channels"):
-            if hasattr(part.node, field):
-                return part.path, part.node, field
-        if part.chains and (found := _last_with_outputs(part.chains[0])):
-            return found
-    return None
 
 
 def _meaning(part: Placed) -> list[Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import operator
 import re
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, WithJsonSchema
@@ -32,7 +33,8 @@ __all__ = [
 ]
 
 LIMIT = 2**31
-"""Whole numbers stay below it, so that every figure made of them can be written and divided."""
+"""Whole numbers in descriptions stay below it. What layers make of them is bounded by ``MOST`` in ``analyze/walk.py``;
+so every figure can be written and divided."""
 
 MAX_CONNECTED = 10_000
 """Most output maps that a connection table may have."""
@@ -87,56 +89,41 @@ def _odd(value: Any) -> int:
     return number
 
 
-def _probability(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
-        raise ValueError("must be a number from 0 up to, not including, 1")
-    return float(value)
+def _number(fits: Callable[[float], bool], allowed: str) -> Callable[[Any], float]:
+    """Return the check of a number for which ``fits`` holds; ``allowed`` says so in words."""
+
+    def check(value: Any) -> float:
+        if isinstance(value, str) and re.fullmatch(r"\d+e[-+]?\d+", value):
+            fix = f"YAML takes it for a text, write {value.replace('e', '.0e')}"
+            raise ValueError(f"{allowed}; {fix}")
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ValueError(allowed)
+        try:
+            number = float(value)
+        except OverflowError:  # a whole number beyond every float
+            raise ValueError(allowed) from None
+        if not fits(number):
+            raise ValueError(allowed)
+        return number
+
+    return check
 
 
-def _share(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1:
-        raise ValueError("must be a number between 0 and 1")
-    return float(value)
+def _whole_per_axis(least: int) -> Callable[[Any], int | tuple[int, ...]]:
+    """Return the check of a whole number of at least ``least``, or of one per axis."""
+    allowed = f"must be a whole number of at least {least} and below 2³¹, or one per axis"
 
+    def check(value: Any) -> int | tuple[int, ...]:
+        try:
+            if isinstance(value, list | tuple):
+                if not 1 <= len(value) <= 3:
+                    raise ValueError
+                return tuple(_at_least(v, least) for v in value)
+            return _at_least(value, least)
+        except ValueError:
+            raise ValueError(allowed) from None
 
-def _exponent(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 1 <= value <= 100:
-        raise ValueError("must be a number from 1 to 100")
-    return float(value)
-
-
-def _positive(value: Any) -> float:
-    if isinstance(value, str) and re.fullmatch(r"\d+e[-+]?\d+", value):
-        raise ValueError(
-            f"must be a number above 0; YAML takes it for a text, write {value.replace('e', '.0e')}"
-        )
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
-        raise ValueError("must be a number above 0")
-    return float(value)
-
-
-def _size(value: Any) -> int | tuple[int, ...]:
-    allowed = "must be a whole number of at least 1 and below 2³¹, or one per axis"
-    try:
-        if isinstance(value, list | tuple):
-            if not 1 <= len(value) <= 3:
-                raise ValueError
-            return tuple(_count(v) for v in value)
-        return _count(value)
-    except ValueError:
-        raise ValueError(allowed) from None
-
-
-def _margin(value: Any) -> int | tuple[int, ...]:
-    allowed = "must be a whole number of at least 0 and below 2³¹, or one per axis"
-    try:
-        if isinstance(value, list | tuple):
-            if not 1 <= len(value) <= 3:
-                raise ValueError
-            return tuple(_at_least(v, 0) for v in value)
-        return _at_least(value, 0)
-    except ValueError:
-        raise ValueError(allowed) from None
+    return check
 
 
 def _connections(value: Any) -> tuple[tuple[int, ...], ...]:
@@ -206,7 +193,9 @@ def _layer_path(value: Any) -> str:
 
 
 def check_shape(value: Any) -> tuple[int, ...]:
-    """Return ``value`` as a shape of one image, ``(C,)``, ``(C, L)``, ``(C, H, W)`` or ``(C, D, H, W)``.
+    """Return ``value`` as the shape of one input.
+
+    ``(C,)``, ``(C, L)``, ``(C, H, W)`` or ``(C, D, H, W)``; of tokens ``(T,)``, of a sequence ``(T, C)``.
 
     Raises:
         ValueError: if it is not one to four whole numbers of at least 1.
@@ -218,7 +207,8 @@ def check_shape(value: Any) -> tuple[int, ...]:
     except ValueError:
         raise ValueError(
             "must be (channels,), (channels, length), (channels, height, width) or "
-            "(channels, depth, height, width), each at least 1 and below 2³¹"
+            "(channels, depth, height, width); for tokens (steps,), for a sequence (steps, channels); "
+            "each at least 1 and below 2³¹"
         ) from None
 
 
@@ -242,28 +232,32 @@ Odd = Annotated[
 ]
 Probability = Annotated[
     float,
-    BeforeValidator(_probability),
+    BeforeValidator(_number(lambda x: 0 <= x < 1, "must be a number from 0 up to, not including, 1")),
     WithJsonSchema({"type": "number", "minimum": 0, "exclusiveMaximum": 1}),
 ]
 Positive = Annotated[
-    float, BeforeValidator(_positive), WithJsonSchema({"type": "number", "exclusiveMinimum": 0})
+    float,
+    BeforeValidator(_number(lambda x: 0 < x < math.inf, "must be a number above 0")),
+    WithJsonSchema({"type": "number", "exclusiveMinimum": 0}),
 ]
 Share = Annotated[
     float,
-    BeforeValidator(_share),
+    BeforeValidator(_number(lambda x: 0 < x < 1, "must be a number between 0 and 1")),
     WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}),
 ]
 Exponent = Annotated[
-    float, BeforeValidator(_exponent), WithJsonSchema({"type": "number", "minimum": 1, "maximum": 100})
+    float,
+    BeforeValidator(_number(lambda x: 1 <= x <= 100, "must be a number from 1 to 100")),
+    WithJsonSchema({"type": "number", "minimum": 1, "maximum": 100}),
 ]
 Size = Annotated[
     int | tuple[int, ...],
-    BeforeValidator(_size),
+    BeforeValidator(_whole_per_axis(1)),
     WithJsonSchema({"anyOf": [_WHOLE_SCHEMA, _per_axis_schema(_WHOLE_SCHEMA)]}),
 ]
 Margin = Annotated[
     int | tuple[int, ...],
-    BeforeValidator(_margin),
+    BeforeValidator(_whole_per_axis(0)),
     WithJsonSchema(
         {"anyOf": [_WHOLE_SCHEMA | {"minimum": 0}, _per_axis_schema(_WHOLE_SCHEMA | {"minimum": 0})]}
     ),

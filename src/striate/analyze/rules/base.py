@@ -14,6 +14,9 @@ __all__ = ["Arithmetic", "Misfit", "Shape", "arithmetic", "divided", "divisors",
 
 Shape = tuple[int, ...]
 
+SEARCHED = 2**16
+"""Candidates that are tried as divisors: enough for every number below 2³², and done in milliseconds."""
+
 
 class Misfit(ValueError):
     """A shape that cannot pass through a layer; the walk adds where, and raises `ShapeError`."""
@@ -30,6 +33,9 @@ class Arithmetic:
         local: Weights of a layer with the same windows that does not share them between positions.
         axes: The window on each spatial axis; empty where the layer works point by point.
         seen: Where every output sees all positions: how many there are on each axis.
+        along: Of a shape with two axes, the one along which positions lie for this layer, which mixes what stands on
+            the other: 1 of channels before positions, 0 of steps before values; None if it mixes neither. With `axes`
+            it is 1.
         stacked: Layers with weights one behind the other, if any.
         tokens: Whether the input is of tokens, so that its steps are the positions that later layers see.
     """
@@ -43,6 +49,7 @@ class Arithmetic:
     local: Sum = NOTHING
     axes: tuple[AnyAxis, ...] = ()
     seen: Shape = ()
+    along: int | None = None
     stacked: int = 1
     tokens: bool = False
 
@@ -84,7 +91,10 @@ def divided(what: str, count: int, name: str, by: int) -> int:
 
 
 def divisors(number: int) -> str:
-    """Return the first dozen divisors of ``number`` for a message: ``1, 2, 4``."""
-    small = [d for d in range(1, math.isqrt(number) + 1) if number % d == 0]
+    """Return the first dozen divisors of ``number`` for a message: ``1, 2, 4``.
+
+    Of a number too large for `SEARCHED` they are a dozen that are quickly found.
+    """
+    small = [d for d in range(1, min(math.isqrt(number), SEARCHED) + 1) if number % d == 0]
     large = [number // d for d in reversed(small) if d * d != number]
     return ", ".join(map(str, (small + large)[:12]))

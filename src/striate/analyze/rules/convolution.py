@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
-from striate.analyze.axes import AnyAxis
+from striate.analyze.axes import AnyAxis, Axis, TransposedAxis
 from striate.analyze.rules.base import Arithmetic, Misfit, Shape, arithmetic, divisors
-from striate.analyze.rules.windows import conv_axes, per_axis, transposed_axes
+from striate.analyze.rules.windows import AnyConv, conv_axes, per_axis, transposed_axes
 from striate.analyze.terms import NOTHING, Sum, product
 from striate.spec.layers import (
     Conv,
@@ -19,95 +20,88 @@ from striate.spec.layers import (
 )
 
 
+def _convolution(
+    layer: AnyConv | ConvTranspose,
+    shape: Shape,
+    output: Shape,
+    axes: tuple[AnyAxis, ...],
+    *,
+    weights: Sum,
+    biases: Sum,
+    macs: Sum,
+) -> Arithmetic:
+    """Return the arithmetic of a layer that multiplies once per weight of a kernel and position: ``macs``."""
+    return Arithmetic(
+        output,
+        weights=weights,
+        biases=biases if layer.bias else NOTHING,
+        macs=macs,
+        neurons=product(*output),
+        dense=product(*shape, *output),
+        local=macs,  # unshared, each of them has a weight of its own
+        axes=axes,
+    )
+
+
 @arithmetic.register
 def _(layer: Conv, shape: Shape) -> Arithmetic:
     axes = conv_axes(layer, shape)
     _check_groups(layer, shape[0])
-    per_unit = (shape[0] // layer.groups, *(a.kernel for a in axes))
-    return _shared(shape, layer.out_channels, per_unit, axes, bias=layer.bias)
+    return _shared(layer, shape, layer.out_channels, (shape[0] // layer.groups, *_kernel(axes)), axes)
 
 
 @arithmetic.register
 def _(layer: DepthwiseConv, shape: Shape) -> Arithmetic:
     axes = conv_axes(layer, shape)
-    per_unit = tuple(a.kernel for a in axes)
-    return _shared(shape, shape[0] * layer.multiplier, per_unit, axes, bias=layer.bias)
+    return _shared(layer, shape, shape[0] * layer.multiplier, _kernel(axes), axes)
 
 
 def _shared(
-    shape: Shape, filters: int, per_unit: tuple[int, ...], axes: tuple[AnyAxis, ...], *, bias: bool
+    layer: AnyConv, shape: Shape, filters: int, per_unit: Shape, axes: tuple[AnyAxis, ...]
 ) -> Arithmetic:
     """Return the arithmetic of ``filters`` kernels of ``per_unit`` weights that pass over every position."""
-    output = (filters, *(a.output for a in axes))
-    each = product(*output, *per_unit)
-    return Arithmetic(
-        output,
-        weights=product(filters, *per_unit),
-        biases=product(filters) if bias else NOTHING,
-        macs=each,
-        neurons=product(*output),
-        dense=product(*shape, *output),
-        local=each,
-        axes=axes,
-    )
+    output = (filters, *_size(axes))
+    weights, macs = product(filters, *per_unit), product(*output, *per_unit)
+    return _convolution(layer, shape, output, axes, weights=weights, biases=product(filters), macs=macs)
 
 
 @arithmetic.register
 def _(layer: SeparableConv, shape: Shape) -> Arithmetic:
     axes = conv_axes(layer, shape)
-    kernel = tuple(a.kernel for a in axes)
-    size = tuple(a.output for a in axes)
-    between = shape[0] * layer.multiplier
-    output = (layer.out_channels, *size)
-    each = Sum(((between, *size, *kernel), (*output, between)))
-    return Arithmetic(
+    kernel, size = _kernel(axes), _size(axes)
+    between, filters = shape[0] * layer.multiplier, layer.out_channels
+    output = (filters, *size)
+    done = _convolution(
+        layer,
+        shape,
         output,
-        weights=Sum(((between, *kernel), (layer.out_channels, between))),
-        biases=product(layer.out_channels) if layer.bias else NOTHING,
-        macs=each,
-        neurons=Sum(((between, *size), output)),
-        dense=product(*shape, *output),
-        local=each,
-        axes=axes,
-        stacked=2,
+        axes,
+        weights=Sum(((between, *kernel), (filters, between))),
+        biases=product(filters),
+        macs=Sum(((between, *size, *kernel), (*output, between))),
     )
+    return dataclasses.replace(done, neurons=Sum(((between, *size), output)), stacked=2)
 
 
 @arithmetic.register
 def _(layer: ConvTranspose, shape: Shape) -> Arithmetic:
     axes = transposed_axes(layer, shape)
     _check_groups(layer, shape[0])
-    per_unit = (layer.out_channels // layer.groups, *(a.kernel for a in axes))
-    output = (layer.out_channels, *(a.output for a in axes))
-    each = product(*shape, *per_unit)  # every input meets every weight of its kernels once
-    return Arithmetic(
-        output,
-        weights=product(shape[0], *per_unit),
-        biases=product(layer.out_channels) if layer.bias else NOTHING,
-        macs=each,
-        neurons=product(*output),
-        dense=product(*shape, *output),
-        local=each,
-        axes=axes,
-    )
+    filters = layer.out_channels
+    per_unit = (filters // layer.groups, *_kernel(axes))
+    # Every input meets every weight of its kernels once.
+    weights, macs = product(shape[0], *per_unit), product(*shape, *per_unit)
+    output = (filters, *_size(axes))
+    return _convolution(layer, shape, output, axes, weights=weights, biases=product(filters), macs=macs)
 
 
 @arithmetic.register
 def _(layer: LocallyConnected, shape: Shape) -> Arithmetic:
     axes = conv_axes(layer, shape)
     _check_rank(layer, shape)
-    output = (layer.out_channels, *(a.output for a in axes))
-    each = product(*output, shape[0], *(a.kernel for a in axes))
-    return Arithmetic(
-        output,
-        weights=each,
-        biases=product(*output) if layer.bias else NOTHING,
-        macs=each,
-        neurons=product(*output),
-        dense=product(*shape, *output),
-        local=each,
-        axes=axes,
-    )
+    output = (layer.out_channels, *_size(axes))
+    each = product(*output, shape[0], *_kernel(axes))
+    return _convolution(layer, shape, output, axes, weights=each, biases=product(*output), macs=each)
 
 
 @arithmetic.register
@@ -118,19 +112,11 @@ def _(layer: TiledConv, shape: Shape) -> Arithmetic:
     for t, a in zip(tiles, axes, strict=True):
         if t > a.output:
             raise Misfit(f"tiles={t} is more than the {a.output} output positions; use at most {a.output}")
-    output = (layer.out_channels, *(a.output for a in axes))
-    per_unit = (shape[0], *(a.kernel for a in axes))
-    each = product(*output, *per_unit)
-    return Arithmetic(
-        output,
-        weights=product(*tiles, layer.out_channels, *per_unit),
-        biases=product(*tiles, layer.out_channels) if layer.bias else NOTHING,
-        macs=each,
-        neurons=product(*output),
-        dense=product(*shape, *output),
-        local=each,
-        axes=axes,
-    )
+    kernels = (*tiles, layer.out_channels)
+    output = (layer.out_channels, *_size(axes))
+    per_unit = (shape[0], *_kernel(axes))
+    weights, macs = product(*kernels, *per_unit), product(*output, *per_unit)
+    return _convolution(layer, shape, output, axes, weights=weights, biases=product(*kernels), macs=macs)
 
 
 @arithmetic.register
@@ -142,20 +128,18 @@ def _(layer: TableConv, shape: Shape) -> Arithmetic:
             f"connections name input map {last}, and the last of the {shape[0]} is {shape[0] - 1}; "
             f"count from 0, or give {last + 1} channels to this layer"
         )
-    pairs = sum(map(len, layer.connections))
-    kernel, size = tuple(a.kernel for a in axes), tuple(a.output for a in axes)
-    output = (len(layer.connections), *size)
-    each = product(pairs, *size, *kernel)
-    return Arithmetic(
-        output,
-        weights=product(pairs, *kernel),
-        biases=product(len(layer.connections)) if layer.bias else NOTHING,
-        macs=each,
-        neurons=product(*output),
-        dense=product(*shape, *output),
-        local=each,
-        axes=axes,
-    )
+    pairs, filters = sum(map(len, layer.connections)), len(layer.connections)
+    output = (filters, *_size(axes))
+    weights, macs = product(pairs, *_kernel(axes)), product(pairs, *_size(axes), *_kernel(axes))
+    return _convolution(layer, shape, output, axes, weights=weights, biases=product(filters), macs=macs)
+
+
+def _kernel(axes: tuple[Axis, ...] | tuple[TransposedAxis, ...]) -> Shape:
+    return tuple(a.kernel for a in axes)
+
+
+def _size(axes: tuple[AnyAxis, ...]) -> Shape:
+    return tuple(a.output for a in axes)
 
 
 def _check_groups(layer: Conv | ConvTranspose, channels: int) -> None:

@@ -32,7 +32,7 @@ def _(layer: PadChannels, shape: Shape) -> Arithmetic:
             f"out_channels={layer.out_channels} is less than the {shape[0]} channels there are; "
             f"use at least {shape[0]}, or a Conv of kernel size 1 to have fewer"
         )
-    return Arithmetic((layer.out_channels, *shape[1:]))
+    return Arithmetic((layer.out_channels, *shape[1:]), along=1)
 
 
 @arithmetic.register
@@ -50,6 +50,7 @@ def _(layer: Linear, shape: Shape) -> Arithmetic:
         neurons=product(steps, layer.out_features),
         dense=product(*shape, steps, layer.out_features),
         local=each,
+        along=0,
     )
 
 
@@ -93,4 +94,4 @@ def _(layer: RBF, shape: Shape) -> Arithmetic:
 def _(layer: Softmax, shape: Shape) -> Arithmetic:
     if layer.per_step:
         need_steps(shape)
-    return Arithmetic(shape)
+    return Arithmetic(shape, along=0 if layer.per_step else 1)

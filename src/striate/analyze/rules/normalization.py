@@ -55,7 +55,9 @@ def _(layer: LayerNorm, shape: Shape) -> Arithmetic:
 @arithmetic.register
 def _(layer: LocalResponseNorm, shape: Shape) -> Arithmetic:
     need_axes(shape)
-    return Arithmetic(shape, axes=around(layer.size, shape) if layer.region == "within" else ())
+    if layer.region == "within":
+        return Arithmetic(shape, axes=around(layer.size, shape))
+    return Arithmetic(shape, along=1)
 
 
 @arithmetic.register

@@ -51,7 +51,7 @@ def _(layer: AdaptiveAvgPool | AdaptiveMaxPool, shape: Shape) -> Arithmetic:
 @arithmetic.register(GlobalMaxPool)
 def _(layer: GlobalAvgPool | GlobalMaxPool, shape: Shape) -> Arithmetic:
     need_axes(shape)
-    return Arithmetic(shape[:1], seen=shape[1:])
+    return Arithmetic(shape[:1], seen=shape[1:], along=1)
 
 
 @arithmetic.register
@@ -63,12 +63,12 @@ def _(layer: Subsample, shape: Shape) -> Arithmetic:
 
 @arithmetic.register
 def _(layer: ChannelPool, shape: Shape) -> Arithmetic:
-    return Arithmetic((divided("channels", shape[0], "size", layer.size), *shape[1:]))
+    return Arithmetic((divided("channels", shape[0], "size", layer.size), *shape[1:]), along=1)
 
 
 @arithmetic.register
 def _(layer: Maxout, shape: Shape) -> Arithmetic:
-    return Arithmetic((divided("channels", shape[0], "pieces", layer.pieces), *shape[1:]))
+    return Arithmetic((divided("channels", shape[0], "pieces", layer.pieces), *shape[1:]), along=1)
 
 
 @arithmetic.register

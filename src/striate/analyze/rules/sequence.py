@@ -28,8 +28,10 @@ def _(layer: RNN | LSTM | GRU, shape: Shape) -> Arithmetic:
     need_steps(shape)
     steps, features = shape
     gates, hidden, ways = _GATES[layer.kind], layer.hidden_size, 1 + layer.bidirectional
-    reads = [features, *[ways * hidden] * (layer.num_layers - 1)]  # of each layer of the stack
-    matrices = [(ways, gates * hidden, n + hidden) for n in reads]
+    matrices = [(ways, gates * hidden, features + hidden)]
+    if (above := layer.num_layers - 1) > 0:  # they read the outputs of the one below
+        times = (above,) if above > 1 else ()
+        matrices.append((*times, ways, gates * hidden, ways * hidden + hidden))
     output = (steps, ways * hidden)
     each = Sum(tuple((steps, *matrix) for matrix in matrices))
     return Arithmetic(
@@ -42,6 +44,7 @@ def _(layer: RNN | LSTM | GRU, shape: Shape) -> Arithmetic:
         dense=product(*shape, *output),
         local=each,
         seen=(steps,),
+        along=0,
         stacked=layer.num_layers,
     )
 
@@ -49,7 +52,7 @@ def _(layer: RNN | LSTM | GRU, shape: Shape) -> Arithmetic:
 @arithmetic.register
 def _(layer: LastStep, shape: Shape) -> Arithmetic:
     need_steps(shape)
-    return Arithmetic(shape[1:], seen=shape[:1])
+    return Arithmetic(shape[1:], seen=shape[:1], along=0)
 
 
 @arithmetic.register
@@ -63,7 +66,8 @@ def _(layer: Transpose, shape: Shape) -> Arithmetic:
 def _(layer: LinearChainCRF, shape: Shape) -> Arithmetic:
     need_steps(shape)
     labels = shape[1]
-    return Arithmetic(shape, weights=Sum(((labels, labels), (2, labels))), seen=shape[:1])
+    weights = Sum(((labels, labels), (2, labels)))
+    return Arithmetic(shape, weights=weights, seen=shape[:1], along=0)
 
 
 def _need_tokens(shape: Shape) -> None:

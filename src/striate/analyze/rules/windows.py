@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
@@ -146,7 +145,7 @@ def around(size: int, shape: Shape) -> tuple[Axis, ...]:
 
 def same_padding(size: int, kernel: int, stride: int, dilation: int) -> tuple[int, int]:
     """Return the padding before and after that makes the output ``ceil(size / stride)`` long."""
-    covered = (math.ceil(size / stride) - 1) * stride + dilation * (kernel - 1) + 1
+    covered = (size - 1) // stride * stride + dilation * (kernel - 1) + 1
     total = max(covered - size, 0)
     return total // 2, total - total // 2
 

@@ -265,7 +265,10 @@ def test_a_network_is_no_run(failure):
 
 def test_a_run_folder_has_weights_of_its_own(failure, tmp_path):
     text = failure("predict", tmp_path, "--weights", "x.safetensors", "a.png", status=2)
-    assert text == f"{tmp_path} is a folder; --weights goes with a network, such as googlenet. A run has its own."
+    assert (
+        text
+        == f"{tmp_path} is a folder; --weights goes with a network, such as googlenet. A run has its own."
+    )
 
 
 def test_weights_for_images_and_a_network_that_reads_text(random_weights):

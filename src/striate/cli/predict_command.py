@@ -49,7 +49,9 @@ def command(
     if classes is not None and weights is None:
         raise UsageError("--classes goes with --weights; a run knows the names of its classes.")
     if weights is not None and Path(run).is_dir():
-        raise UsageError(f"{run} is a folder; --weights goes with a network, such as googlenet. A run has its own.")
+        raise UsageError(
+            f"{run} is a folder; --weights goes with a network, such as googlenet. A run has its own."
+        )
     if weights is None and not Path(run).exists() and (run in zoo.NETWORKS or run in zoo.ALIASES):
         raise UsageError(
             f"{run} is a network, not a run; give its weights with --weights FILE, or a run folder."

@@ -77,7 +77,9 @@ def pretrained(network: Network | str, weights: str | Path, classes: str | Path 
         )
     preprocess = CONVENTIONS[naming.name].preprocess()
     if len(described.input) != 3:
-        raise WeightsError(f"{weights}: {naming.name} reads images; {described.name!r} reads {described.input}.")
+        raise WeightsError(
+            f"{weights}: {naming.name} reads images; {described.name!r} reads {described.input}."
+        )
     described = described.with_input(preprocess.shape)
     module = build(described, seed=0)
     set_weights(module, tensors, where=str(weights))

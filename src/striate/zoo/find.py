@@ -30,7 +30,9 @@ def find(name: str, num_classes: int | None = None) -> Network:
         return _imported(name)
     entry = NETWORKS.get(ALIASES.get(name, name))
     if entry is None and path.is_dir():
-        raise DescriptionError(f"{name} is a folder; give a zoo name, a .yaml or .json file, or module:function.")
+        raise DescriptionError(
+            f"{name} is a folder; give a zoo name, a .yaml or .json file, or module:function."
+        )
     if entry is None:
         raise DescriptionError(
             f"unknown network {name!r}.{did_you_mean(name, [*NETWORKS, *ALIASES])} striate zoo lists all of them. "

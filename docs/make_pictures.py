@@ -18,7 +18,7 @@ from rich.console import Console
 
 from striate import zoo
 from striate.analyze import Analysis, analyze, compare, work_text
-from striate.cli.app import COMMANDS
+from striate.cli.app import COMMANDS, PARTS
 from striate.data import digits
 from striate.spec import json_schema
 
@@ -76,7 +76,7 @@ def receptive_fields(analysis: Analysis, paths: tuple[str, ...]) -> str:
 
 def help_text(command: str) -> str:
     """Return what ``striate COMMAND --help`` prints."""
-    run = [sys.executable, "-c", "from striate.cli import main; main()", command, "--help"]
+    run = [sys.executable, "-c", "from striate.cli import main; main()", *command.split(), "--help"]
     return subprocess.run(run, capture_output=True, text=True, check=True).stdout.rstrip()
 
 
@@ -86,6 +86,8 @@ def commands_page() -> str:
     parts[2] += " explained in one message, 2 bad usage. `--debug` anywhere shows the traceback of an error."
     for command, about in COMMANDS.items():
         parts += [f"## striate {command}", "", about, "", "```text", help_text(command), "```", ""]
+        for part in (part for part in PARTS if part.startswith(f"{command} ")):
+            parts += [f"### striate {part}", "", "```text", help_text(part), "```", ""]
     return "\n".join(parts)
 
 

@@ -15,6 +15,12 @@ settings.register_profile("untimed", deadline=None, suppress_health_check=[Healt
 settings.load_profile("untimed")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory):
+    """Keep the tests, and the processes that they start, out of the user's cache."""
+    os.environ["STRIATE_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
 @pytest.fixture(scope="session")
 def data_folder():
     """The folder of real data that STRIATE_DATA names; without it the test is skipped."""

@@ -13,7 +13,7 @@ from unittest import mock
 
 from striate.analyze import analyze
 from striate.cli import main
-from striate.cli.app import COMMANDS
+from striate.cli.app import COMMANDS, PARTS
 from striate.spec import Conv, Flatten, Linear, MaxPool, Network, ReLU, Sequential
 from striate.train import StepDone, TrainConfig, train
 from striate.zoo import find
@@ -56,9 +56,10 @@ def losses(optimizer):
     return [event.loss for event in events if isinstance(event, StepDone)]
 
 
-TEXTS = {f"help_{command or 'striate'}.txt": (help_text, command) for command in ["", *COMMANDS]} | {
-    f"inspect_{name}.txt": (table, name) for name in TABLES
-}
+TEXTS = {
+    f"help_{command.replace(' ', '_') or 'striate'}.txt": (help_text, command)
+    for command in ["", *COMMANDS, *PARTS]
+} | {f"inspect_{name}.txt": (table, name) for name in TABLES}
 CURVES = {f"losses_{optimizer}.json": optimizer for optimizer in ("adamw", "sgd")}
 
 

@@ -154,8 +154,8 @@ def test_how_many_images_give_a_validation_split(tmp_path, of_each_class, valida
     if not validating:
         assert message_of(DataError, load_split, source, "val", (1, 3, 5)) == (
             f"idx:{tmp_path}: the split 'val' holds no images. Add images. A folder takes them from "
-            "val/<class>/; an IDX set sets a tenth of each class aside, which takes 5 or more training "
-            "images of a class."
+            "val/<class>/; a set without a validation split sets a tenth of each class aside, which takes 5 or more "
+            "training images of a class."
         )
 
 

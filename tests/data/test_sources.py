@@ -8,7 +8,12 @@ from toys import message_of, toy_source, write_split_folder
 from striate.data import ArraySource, FolderSource, idx, load_split, open_source, read_idx
 from striate.errors import DataError
 
-KINDS = "neither a known set (digits), nor a folder, nor kind:location (idx:DIR, folder:DIR)."
+LOCATIONS = (
+    "idx:DIR, folder:DIR, cifar10:DIR, cifar100:DIR, npz:FILE, npy:DIR, csv:FILE, jsonl:FILE, parquet:FILE, "
+    "hf:NAME, pack:FILE"
+)
+KINDS = f"neither a known set (digits), nor a folder, nor a file, nor kind:location ({LOCATIONS})."
+KNOWN = "Known: cifar10, cifar100, csv, folder, hf, idx, jsonl, npy, npz, pack, parquet."
 
 
 @pytest.mark.parametrize(
@@ -17,15 +22,15 @@ KINDS = "neither a known set (digits), nor a folder, nor kind:location (idx:DIR,
         ("digit", f"no data called 'digit': {KINDS} Did you mean 'digits'?"),
         ("DIGITS", f"no data called 'DIGITS': {KINDS} Did you mean 'digits'?"),
         ("nowhere/at/all", f"no data called 'nowhere/at/all': {KINDS}"),
-        ("id:mnist", "unknown kind of data 'id'. Did you mean 'idx'? Known: folder, idx."),
-        ("foldr:x", "unknown kind of data 'foldr'. Did you mean 'folder'? Known: folder, idx."),
-        ("digits:x", "unknown kind of data 'digits'. Known: folder, idx."),
+        ("id:mnist", f"unknown kind of data 'id'. Did you mean 'idx'? {KNOWN}"),
+        ("foldr:x", f"unknown kind of data 'foldr'. Did you mean 'folder'? {KNOWN}"),
+        ("digits:x", f"unknown kind of data 'digits'. {KNOWN}"),
         ("idx:", "'idx:' names no folder; write idx:DIR."),
         ("folder:", "'folder:' names no folder; write folder:DIR."),
         ("idx: ", "'idx: ' names no folder; write idx:DIR."),
         (
             "",
-            "'' names no data; write digits, a folder, or kind:location (idx:DIR, folder:DIR).",
+            f"'' names no data; write digits, a folder, a file, or kind:location ({LOCATIONS}).",
         ),
         ("folder:nowhere", "nowhere: no such folder."),
         ("C:\\nowhere", f"no data called 'C:\\\\nowhere': {KINDS}"),
@@ -59,6 +64,37 @@ def test_a_folder_called_digits_is_found_again_by_its_source_name(tmp_path, monk
     assert source.name == f"folder:{tmp_path / 'digits'}"
     assert open_source(source.name).fingerprint == source.fingerprint
     assert open_source("digits").class_names == tuple("0123456789")
+
+
+@pytest.mark.parametrize("name", ["a.txt", "noext", "npz"])
+def test_a_file_of_no_known_suffix(tmp_path, name):
+    path = tmp_path / name
+    path.write_text("")
+    for how in (path, str(path)):
+        assert message_of(DataError, open_source, how) == (
+            f"{path}: not a folder, and its name does not end as a file of data does (.npz, .csv, .tsv, .jsonl, "
+            ".ndjson, .parquet, .pack); rename it, or write kind:FILE."
+        )
+
+
+def test_several_labels_in_arrays():
+    images = np.zeros((3, 1, 2, 2), np.uint8)
+    several = np.array([[1, 1], [0, 0], [0, 1]], np.uint8)
+    source = ArraySource("mine", {"train": images}, {"train": several}, ("a", "b"))
+    assert source.multi_label
+    assert source.targets["train"].tolist() == several.tolist()
+    assert not toy_source().multi_label
+    assert message_of(DataError, source.split_targets, "train") == (
+        "mine: its images may have several labels each, and training, measuring and predicting take one an image yet. "
+        "Keep one label of each, or choose other data."
+    )
+    assert message_of(
+        DataError, ArraySource, "mine", {"train": images}, {"train": several * 2}, ("a", "b")
+    ) == ("mine train: targets of several labels hold 2; each must be 0 or 1.")
+    parts = {"train": several, "test": [0, 1, 1]}
+    assert message_of(DataError, ArraySource, "mine", dict.fromkeys(parts, images), parts, ("a", "b")) == (
+        "mine: only train has several labels an image; all must, or none."
+    )
 
 
 def test_an_array_source_gives_back_its_images():

@@ -16,7 +16,7 @@ import striate
 from striate.cli.arguments import UsageError
 from striate.errors import StriateError
 
-__all__ = ["COMMANDS", "main"]
+__all__ = ["COMMANDS", "PARTS", "main"]
 
 COMMANDS: Mapping[str, str] = MappingProxyType(
     {
@@ -25,10 +25,14 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "train": "Train a network on images; makes a run folder.",
         "eval": "Measure a run: accuracy, per-class table, confusion matrix.",
         "predict": "Classes and probabilities of images.",
+        "data": "Data sets: fetch, check and pack them; list and clear the cache.",
         "zoo": "The named networks.",
     }
 )
 """Every command with its line in the list of commands."""
+
+PARTS = ("data fetch", "data check", "data pack", "data cache")
+"""The parts of commands that have several."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -78,8 +82,12 @@ def _app(called: str | None) -> typer.Typer:
     app.callback()(_options)
     for name, help in COMMANDS.items():
         if name == called:
-            command: Callable[..., Any] = importlib.import_module(f"striate.cli.{name}_command").command
-            app.command(name)(command)
+            command: Callable[..., Any] | typer.Typer
+            command = importlib.import_module(f"striate.cli.{name}_command").command
+            if isinstance(command, typer.Typer):  # a command of several parts
+                app.add_typer(command, name=name)
+            else:
+                app.command(name)(command)
         else:
             app.command(name, help=help)(_not_called)
     return app

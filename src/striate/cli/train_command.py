@@ -17,7 +17,10 @@ from striate.train.events import Event, Finished, Started, Validated
 
 __all__ = ["DATA_HELP", "command"]
 
-DATA_HELP = "digits, a folder (root/train/<class>/… or root/<class>/…), or idx:DIR."
+DATA_HELP = (
+    "digits, a folder (root/train/<class>/… or root/<class>/…), a file (.pack, .npz, .csv, .jsonl, .parquet), or "
+    "kind:location (idx:DIR, cifar10:DIR, npy:DIR, csv:FILE?path=COLUMN&label=COLUMN, hf:NAME, …)."
+)
 
 
 @with_options_of(TrainConfig)

@@ -18,9 +18,10 @@ from striate.data.decode import Record
 from striate.data.pixels import ByteArray
 from striate.errors import DataError, listed
 
-__all__ = ["ByteArray", "IntArray", "Source", "named_path", "stratified"]
+__all__ = ["ByteArray", "IntArray", "Source", "Targets", "named_path", "stratified"]
 
 IntArray = NDArray[np.int64]
+Targets = IntArray | ByteArray
 _TRAINED = ("train", "val")
 
 
@@ -30,14 +31,20 @@ class Source(ABC):
     Attributes:
         name: What `open_source` finds it by: ``digits``, ``idx:DIR``, ``folder:DIR``.
         class_names: The classes; a target is an index into them.
-        targets: For each split the target of every image.
+        targets: For each split the target of every image, int64 ``(N,)``. Where an image may have several labels,
+            or none, uint8 ``(N, K)`` for K classes: 1 where it has the label, 0 where not.
         fingerprint: SHA-256 of all images and labels.
     """
 
     name: str
     class_names: tuple[str, ...]
-    targets: Mapping[str, IntArray]
+    targets: Mapping[str, Targets]
     fingerprint: str
+
+    @property
+    def multi_label(self) -> bool:
+        """Whether an image may have several labels."""
+        return any(targets.ndim > 1 for targets in self.targets.values())
 
     @property
     @abstractmethod
@@ -61,10 +68,10 @@ class Source(ABC):
         """Return all images of a split as uint8 ``(N, C, H, W)``, or None where they are not stored so."""
 
     def split_targets(self, split: str) -> IntArray:
-        """Return the targets of ``split``.
+        """Return the targets of ``split``, int64 ``(N,)``.
 
         Raises:
-            DataError: if there is no such split.
+            DataError: if there is no such split, or images may have several labels.
         """
         if split not in self.targets:
             other = next((s for s in ("val", "test") if s in self.targets), next(iter(self.targets), "test"))
@@ -73,7 +80,12 @@ class Source(ABC):
                 f"{self.name} has no split {split!r}; it has {listed(self.targets)}. "
                 f"{choose} one of them, such as --split {other} (split={other!r})."
             )
-        return self.targets[split]
+        if self.multi_label:
+            raise DataError(
+                f"{self.name}: its images may have several labels each, and training, measuring and predicting "
+                "take one an image yet. Keep one label of each, or choose other data."
+            )
+        return self.targets[split].astype(np.int64, copy=False)
 
 
 def stratified(targets: IntArray, shares: Mapping[str, float]) -> dict[str, IntArray]:

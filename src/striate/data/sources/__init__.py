@@ -1,9 +1,35 @@
 """Every kind of source, a file each."""
 
 from striate.data.sources.arrays import ArraySource
+from striate.data.sources.cifar import cifar10, cifar100
 from striate.data.sources.digits import digits
+from striate.data.sources.encoded import EncodedSource
 from striate.data.sources.folder import FolderSource
+from striate.data.sources.hub import hub
 from striate.data.sources.idx import idx, read_idx
-from striate.data.sources.opening import KINDS, open_source
+from striate.data.sources.npz import StoredArrays, npy, npz
+from striate.data.sources.opening import KINDS, Kind, open_source
+from striate.data.sources.parquet import parquet
+from striate.data.sources.table import TableSource, csv_table, jsonl_table
 
-__all__ = ["KINDS", "ArraySource", "FolderSource", "digits", "idx", "open_source", "read_idx"]
+__all__ = [
+    "KINDS",
+    "ArraySource",
+    "EncodedSource",
+    "FolderSource",
+    "Kind",
+    "StoredArrays",
+    "TableSource",
+    "cifar10",
+    "cifar100",
+    "csv_table",
+    "digits",
+    "hub",
+    "idx",
+    "jsonl_table",
+    "npy",
+    "npz",
+    "open_source",
+    "parquet",
+    "read_idx",
+]

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from striate.data.decode import Record
-from striate.data.source import ByteArray, IntArray, Source
-from striate.errors import DataError
+from striate.data.source import ByteArray, Source, Targets
+from striate.errors import DataError, listed
 
 __all__ = ["ArraySource"]
 
@@ -19,7 +19,8 @@ class ArraySource(Source):
 
     Args:
         images: For each split uint8 ``(N, C, H, W)``.
-        targets: For each split ``(N,)``, each an index into ``class_names``.
+        targets: For each split ``(N,)``, each an index into ``class_names``; or uint8 ``(N, K)`` of 0 and 1, which
+            labels each image has of the K ``class_names``.
 
     Raises:
         DataError: naming the split whose images or targets are of another type, shape or range.
@@ -29,7 +30,7 @@ class ArraySource(Source):
         self,
         name: str,
         images: Mapping[str, ByteArray],
-        targets: Mapping[str, IntArray],
+        targets: Mapping[str, Targets],
         class_names: tuple[str, ...],
     ) -> None:
         for split, part in images.items():
@@ -37,7 +38,13 @@ class ArraySource(Source):
         self.name = name
         self.class_names = class_names
         # Torch takes an array as it lies only if it is contiguous and may be written; others are copied.
-        self.targets = {split: np.require(targets[split], np.int64, ["C", "W"]) for split in images}
+        several = {split for split in images if np.ndim(targets[split]) > 1}
+        if several and several != set(images):
+            raise DataError(
+                f"{name}: only {listed(sorted(several))} has several labels an image; all must, or none."
+            )
+        kind = np.uint8 if several else np.int64
+        self.targets = {split: np.require(targets[split], kind, ["C", "W"]) for split in images}
         self._images = {split: np.require(part, np.uint8, ["C", "W"]) for split, part in images.items()}
         digest = hashlib.sha256(repr(class_names).encode())
         for split in sorted(images):
@@ -74,6 +81,10 @@ def _check_split(where: str, images: object, targets: object, classes: int) -> N
         labels = np.asarray(() if targets is None else targets)
     except (TypeError, ValueError) as error:
         raise DataError(f"{where}: targets are no array of whole numbers ({error}).") from None
+    if labels.dtype == np.uint8 and labels.shape == (len(images), classes):
+        if labels.max(initial=0) > 1:
+            raise DataError(f"{where}: targets of several labels hold {labels.max()}; each must be 0 or 1.")
+        return
     if targets is None or labels.shape != images.shape[:1]:
         got = "no targets" if targets is None else f"targets of shape {labels.shape}"
         raise DataError(f"{where}: {len(images)} images and {got}; there must be one target per image.")

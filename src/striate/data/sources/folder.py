@@ -14,18 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
-from striate.data.decode import Record, is_regular
+from striate.data.decode import Record
 from striate.data.source import ByteArray, Source, named_path
+from striate.data.sources.dividing import SPLIT_NAMES, TEST_PERCENT, VAL_PERCENT, by_content, file_digest
 from striate.errors import DataError, listed
 
 __all__ = ["FolderSource"]
-
-_SPLIT_NAMES = {
-    "train": ("train", "training"),
-    "val": ("val", "valid", "validation"),
-    "test": ("test", "testing"),
-}
-_VAL_PERCENT, _TEST_PERCENT = 10, 10
 
 
 class FolderSource(Source):
@@ -58,13 +52,13 @@ class FolderSource(Source):
                 split: [(f, i) for i, c in enumerate(self.class_names) for f in classes[c]]
                 for split, classes in found.items()
             }
-            digests = {f: _digest(f) for files in self._files.values() for f, _ in files}
+            digests = {f: file_digest(f) for files in self._files.values() for f, _ in files}
             if "val" not in self._files and "train" in self._files:
-                self._files |= _divided(self._files["train"], digests, val=_VAL_PERCENT, test=0)
+                self._files |= _divided(self._files["train"], digests, test=0)
         else:
             files = [(f, i) for i, c in enumerate(self.class_names) for f in found[""][c]]
-            digests = {f: _digest(f) for f, _ in files}
-            self._files = _divided(files, digests, val=_VAL_PERCENT, test=_TEST_PERCENT)
+            digests = {f: file_digest(f) for f, _ in files}
+            self._files = _divided(files, digests, test=TEST_PERCENT)
         self.targets = {s: np.array([t for _, t in files], np.int64) for s, files in self._files.items()}
         self.fingerprint = self._fingerprint(digests)
 
@@ -96,7 +90,7 @@ class FolderSource(Source):
 
 def _split_folders(root: Path) -> dict[str, Path]:
     found: dict[str, Path] = {}
-    for split, names in _SPLIT_NAMES.items():
+    for split, names in SPLIT_NAMES.items():
         folders = [root / name for name in names if (root / name).is_dir()]
         if len(folders) > 1:
             raise DataError(f"{root}: has {listed(f.name for f in folders)}, which mean one split; keep one.")
@@ -138,38 +132,10 @@ def _check_every_class(root: Path, found: dict[str, dict[str, list[Path]]], name
             )
 
 
-def _digest(file: Path) -> bytes:
-    """Return the SHA-256 of the content; of a file that cannot be read, which `open_image` tells, of its name."""
-    try:
-        if is_regular(file):
-            with file.open("rb") as stream:
-                return hashlib.file_digest(stream, "sha256").digest()
-    except OSError:
-        pass
-    return hashlib.sha256(b"unreadable/" + os.fsencode(file.name)).digest()
-
-
 def _divided(
-    files: list[tuple[Path, int]], digests: dict[Path, bytes], *, val: int, test: int
+    files: list[tuple[Path, int]], digests: dict[Path, bytes], *, test: int
 ) -> dict[str, list[tuple[Path, int]]]:
-    """Divide files by the hash of their content; ``val`` and ``test`` in percent.
-
-    Equal files go to one split, so that none leaks. The split of a file depends on nothing else.
-    """
-    shares: dict[str, list[tuple[Path, int]]] = {"train": [], "val": []}
-    if test:
-        shares["test"] = []
-    for file, target in files:
-        point = int.from_bytes(digests[file][:4], "little") % 100
-        split = "test" if point >= 100 - test else "val" if point >= 100 - test - val else "train"
-        shares[split].append((file, target))
-    trained = {target for _, target in shares["train"]}
-    short = sorted({target for _, target in files} - trained)
-    for split, part in shares.items():
-        if not part or (split == "train" and short):
-            fix = "make train, val and test folders" if test else "make a val folder beside train"
-            raise DataError(
-                f"{len(files)} files are too few to divide by content: the split {split!r} would lack "
-                f"images. Add images, or {fix}."
-            )
-    return shares
+    fix = "make train, val and test folders" if test else "make a val folder beside train"
+    contents, labels = [digests[f] for f, _ in files], [(t,) for _, t in files]
+    shares = by_content(contents, labels, val=VAL_PERCENT, test=test, fix=fix)
+    return {split: [files[i] for i in part] for split, part in shares.items()}

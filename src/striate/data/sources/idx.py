@@ -16,8 +16,9 @@ from typing import BinaryIO
 
 import numpy as np
 
-from striate.data.source import ByteArray, named_path, stratified
+from striate.data.source import ByteArray, named_path
 from striate.data.sources.arrays import ArraySource
+from striate.data.sources.dividing import validation_aside
 from striate.errors import DataError
 
 __all__ = ["idx", "read_idx"]
@@ -25,7 +26,6 @@ __all__ = ["idx", "read_idx"]
 _UINT8 = 8
 _MAX_BYTES = 8 * 2**30
 _CHUNK = 2**20
-_VALIDATION_SHARE = 0.1
 _FILES = {"train": "train", "test": "t10k"}
 
 
@@ -54,9 +54,8 @@ def idx(folder: Path | str) -> ArraySource:
     if images["train"].shape[1:] != images["test"].shape[1:]:
         sizes = " and ".join(f"{i.shape[2]}×{i.shape[3]}" for i in images.values())
         raise DataError(f"{folder}: training and test images differ in size ({sizes}).")
-    parts = stratified(targets["train"], {"train": 1 - _VALIDATION_SHARE, "val": _VALIDATION_SHARE})
     whole, labels = images["train"], targets["train"]
-    for split, indices in parts.items():
+    for split, indices in validation_aside(labels).items():
         images[split], targets[split] = whole[indices], labels[indices]
     classes = 1 + max(int(t.max()) for t in targets.values() if len(t))
     return ArraySource(f"idx:{folder.resolve()}", images, targets, tuple(map(str, range(classes))))

@@ -1,0 +1,181 @@
+"""``striate data``: what is done with data sets before training. Each part parses, calls one function below, prints."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from striate.cli import data_check_command, data_fetch_command
+from striate.cli.arguments import UsageError
+from striate.errors import DataError, listed
+
+__all__ = ["command"]
+
+_MIB = 2**20
+
+command = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="What is done with data sets before training: fetch, check and pack them; list and clear the cache of packs.",
+)
+
+
+@command.callback()
+def _data() -> None:
+    """Do nothing by itself: a part is named after it."""
+
+
+command.command("check")(data_check_command.command)
+command.command("fetch")(data_fetch_command.command)
+
+
+@command.command()
+def pack(
+    source: Annotated[
+        str, typer.Argument(metavar="SOURCE", help="Data, as for striate train; with --verify a pack.")
+    ],
+    size: Annotated[
+        str | None,
+        typer.Option(metavar="N|HxW", help="Height and width of every image; others are stretched to them."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="The file to make, NAME.pack.")] = None,
+    channels: Annotated[int, typer.Option(help="1 for grey, 3 for RGB.")] = 3,
+    jpeg: Annotated[
+        str,
+        typer.Option(
+            help="When JPEG files are decoded at 1/2, 1/4 or 1/8 of their size: never; fine, where twice the wanted "
+            "size is left; fast, where the wanted size is left."
+        ),
+    ] = "fine",
+    max_pixels: Annotated[
+        int | None, typer.Option(help="Refuse images of more pixels.  [default: Pillow's limit, 178,956,970]")
+    ] = None,
+    skip_bad_images: Annotated[
+        bool, typer.Option("--skip-bad-images", help="Leave out images that cannot be read.")
+    ] = False,
+    workers: Annotated[int | None, typer.Option(help="Threads that decode.  [default: one per core]")] = None,
+    verify: Annotated[bool, typer.Option("--verify", help="Check every block of a pack instead.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Decode a data set, once, into one file.
+
+    Training maps the file into memory, and so starts at once. Images are stretched to the size, with antialiasing, just
+    as training does it; --jpeg never gives its very numbers.
+
+    \b
+    Examples:
+      striate data pack flowers/ --size 160 --out flowers.pack
+      striate train resnet18 --data flowers.pack
+      striate data pack flowers.pack --verify
+    """
+    if verify:
+        _verify(source, as_json)
+        return
+    if size is None or out is None:
+        raise UsageError("striate data pack needs --size and --out, or --verify with the file of a pack.")
+    shape = (channels, *_sides(size))
+    if channels not in (1, 3):
+        raise UsageError(f"--channels {channels}: must be 1 (grey) or 3 (RGB).")
+    if workers is not None and workers < 1:
+        raise UsageError(f"--workers {workers}: must be 1 or more.")
+    from striate.data import open_source
+    from striate.data.pack.format import Settings
+    from striate.data.pack.packing import pack_source
+
+    try:
+        settings = Settings(jpeg=jpeg, max_pixels=max_pixels)  # type: ignore[arg-type]  # it checks
+    except DataError as error:
+        raise UsageError(f"--{str(error).replace('_', '-')}") from None
+    start = time.perf_counter()
+    opened = open_source(source)
+    header = pack_source(opened, out, shape, settings, skip_bad_images=skip_bad_images, workers=workers)
+    figures: dict[str, Any] = {
+        "file": str(out),
+        "bytes": out.stat().st_size,
+        "shape": list(shape),
+        "sizes": {name: split.count for name, split in header.splits.items()},
+        "skipped": list(header.skipped),
+        "seconds": round(time.perf_counter() - start, 3),
+    }
+    if as_json:
+        print(json.dumps(figures, indent=1, ensure_ascii=False))
+        return
+    counts = ", ".join(f"{count:,} {name}" for name, count in figures["sizes"].items())
+    print(f"{counts} images of {'×'.join(map(str, shape))}: {figures['bytes'] / _MIB:,.1f} MiB")
+    if header.skipped:
+        print(f"left out {len(header.skipped):,} that cannot be read: {listed(header.skipped)}")
+    print(f"pack: {out}, in {figures['seconds']:.1f} s")
+
+
+@command.command()
+def cache(
+    clear: Annotated[bool, typer.Option("--clear", help="Remove all of it.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List the cache of packs, or clear it.
+
+    Training keeps here what it decoded, up to 1 GiB of each split and 8 GiB in all. STRIATE_CACHE names another
+    folder; STRIATE_CACHE=off keeps nothing.
+
+    \b
+    Examples:
+      striate data cache
+      striate data cache --clear
+    """
+    from striate.data.pack.cache import cache_folder, clear_cache, list_cache
+
+    folder = cache_folder()
+    if clear:
+        count, size = clear_cache()
+        cleared = {"folder": None if folder is None else str(folder), "removed": count, "bytes": size}
+        print(
+            json.dumps(cleared, indent=1) if as_json else f"removed {_entries(count)}, {size / _MIB:,.1f} MiB"
+        )
+        return
+    entries = list_cache()
+    if as_json:
+        rows = [
+            {"file": str(e.path), "bytes": e.bytes, "source": e.source, "split": e.split, "count": e.count}
+            | {"shape": list(e.shape)}
+            for e in entries
+        ]
+        where = None if folder is None else str(folder)
+        print(json.dumps({"folder": where, "entries": rows}, indent=1, ensure_ascii=False))
+        return
+    for entry in entries:
+        of = f"{entry.split}, {entry.count:,} of {'×'.join(map(str, entry.shape))}" if entry.shape else ""
+        print(f"{entry.bytes / _MIB:8.1f} MiB  {entry.source}  {of}".rstrip())
+    total = sum(entry.bytes for entry in entries)
+    print(f"{'off' if folder is None else folder}: {_entries(len(entries))}, {total / _MIB:,.1f} MiB")
+
+
+def _entries(count: int) -> str:
+    return f"{count} {'entry' if count == 1 else 'entries'}"
+
+
+def _verify(file: str, as_json: bool) -> None:
+    from striate.data.pack.reader import PackSource
+
+    pack = PackSource(Path(file.removeprefix("pack:")))
+    pack.verify()
+    sizes = {name: split.count for name, split in pack.header.splits.items()}
+    if as_json:
+        print(json.dumps({"file": str(pack.path), "sizes": sizes, "sound": True}, indent=1))
+    else:
+        print(f"{pack.path}: sound, {sum(sizes.values()):,} images.")
+
+
+def _sides(text: str) -> tuple[int, int]:
+    """Read ``160`` or ``160x120``, height first."""
+    found = re.fullmatch(r"(\d{1,5})(?:[x×](\d{1,5}))?", text.strip(), re.ASCII)
+    sides = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
+    if not all(1 <= side < 2**16 for side in sides):
+        raise UsageError(
+            f"--size {text!r}: write one side, 160, or height and width, 160x120; 65535 at most."
+        )
+    return sides

@@ -1,0 +1,167 @@
+"""`pack_source`: a whole source into one pack file."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import PIL
+
+from striate.data.pack.decoding import Piece, decoded
+from striate.data.pack.format import Header, Settings
+from striate.data.pack.writer import PackWriter
+from striate.data.pixels import ByteArray, check_channels
+from striate.data.source import Source, Targets
+from striate.errors import DataError, bad_argument, listed
+
+__all__ = ["Gathered", "check_unchanged", "pack_source", "settings_told", "unreadable"]
+
+_MANY = 10
+_BYTES_PER_NAME = 200
+_MAX_SIDE = 2**16 - 1
+
+
+@dataclass
+class Gathered:
+    """What the pieces of a split say beside their images, gathered as they pass."""
+
+    kept: list[int] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    def images(self, pieces: Iterator[Piece]) -> Iterator[ByteArray]:
+        """Yield the images of ``pieces``."""
+        for piece in pieces:
+            self.kept += piece.kept.tolist()
+            self.names += piece.names
+            self.problems += piece.problems
+            yield piece.images
+
+
+def pack_source(
+    source: Source,
+    path: Path,
+    shape: tuple[int, int, int],
+    settings: Settings | None = None,
+    *,
+    skip_bad_images: bool = False,
+    workers: int | None = None,
+) -> Header:
+    """Decode all images of ``source``, once, and write them to ``path``.
+
+    Args:
+        source: What to pack.
+        path: The file to make; it must not exist.
+        shape: ``(C, H, W)`` of every image; others are stretched.
+        settings: How images are decoded; None means the defaults.
+        skip_bad_images: Leave out images that cannot be read.
+        workers: Threads that decode; None means one per core.
+
+    Raises:
+        DataError: if ``path`` exists or cannot be written; if images cannot be read: they are counted and named, all at
+            once; or if the source changed meanwhile. Nothing is left behind then.
+    """
+    settings = settings or Settings()
+    _check_shape(shape)
+    if path.exists() or path.is_symlink():
+        raise DataError(f"{path}: exists already; remove it, or give another name.")
+    if workers is not None and workers < 1:
+        raise DataError(bad_argument("workers", workers, "1 or more, or None for one per core"))
+    _check_room(source, path, shape)
+    skipped: list[str] = []
+    with PackWriter(path, shape) as writer:
+        for split, targets in source.targets.items():
+            gathered = Gathered()
+
+            def labels(
+                targets: Targets = targets, gathered: Gathered = gathered
+            ) -> tuple[Targets, list[str]]:
+                return targets[np.array(gathered.kept, np.int64)], gathered.names
+
+            pieces = decoded(source, split, shape, settings, workers)
+            writer.add_split(split, gathered.images(pieces), labels)
+            skipped += gathered.problems
+            if skip_bad_images and gathered.problems:
+                _check_left(source, split, gathered)
+        if skipped and not skip_bad_images:
+            raise unreadable(source.name, skipped, sum(map(len, source.targets.values())))
+        check_unchanged(source)
+        return writer.finish(
+            source=source.name,
+            source_fingerprint=source.fingerprint,
+            class_names=source.class_names,
+            settings=settings_told(settings),
+            skipped=tuple(skipped),
+        )
+
+
+def settings_told(settings: Settings) -> dict[str, str | int | None]:
+    """Return ``settings`` as a header tells them, with the version of what decodes."""
+    return {**dataclasses.asdict(settings), "pillow": PIL.__version__}
+
+
+def unreadable(name: str, problems: list[str], count: int, where: str = "") -> DataError:
+    """Return the error that names the images that cannot be read."""
+    shown = "; ".join(problems[:_MANY])
+    more = f"; and {len(problems) - _MANY} more" if len(problems) > _MANY else ""
+    return DataError(
+        f"{name}: {len(problems)} of {count} images{where} cannot be read: {shown}{more}. "
+        "Repair or remove them, or go on without them with --skip-bad-images (skip_bad_images=True)."
+    )
+
+
+def check_unchanged(source: Source) -> bool:
+    """Return whether what ``source`` was opened from can be opened again, by its name.
+
+    Raises:
+        DataError: if it can, and holds something else now.
+    """
+    from striate.data.sources.opening import open_source  # which opens packs, too
+
+    try:
+        now = open_source(source.name)
+    except DataError:  # a source made in Python, of whatever name
+        return False
+    if now.fingerprint != source.fingerprint:
+        raise DataError(
+            f"{source.name}: has changed while its images were read. Once it is at rest, do the same again."
+        )
+    return True
+
+
+def _check_shape(shape: tuple[int, int, int]) -> None:
+    check_channels(shape[0])
+    if not all(1 <= side <= _MAX_SIDE for side in shape[1:]):
+        raise DataError(bad_argument("shape", shape, f"(C, H, W) with sides from 1 to {_MAX_SIDE}"))
+
+
+def _check_left(source: Source, split: str, gathered: Gathered) -> None:
+    if not gathered.kept:
+        raise DataError(f"{source.name}: none of the images in {split!r} can be read.")
+    targets = source.targets[split]
+    if split == "train" and targets.ndim == 1:
+        lost = sorted({*targets.tolist()} - {*targets[gathered.kept].tolist()})
+        if lost:
+            names = listed(source.class_names[t] for t in lost)
+            raise DataError(
+                f"{source.name}: no image in 'train' for the class{'es' if len(lost) > 1 else ''} {names} "
+                "can be read. Repair them or add others, or remove the class from every split."
+            )
+
+
+def _check_room(source: Source, path: Path, shape: tuple[int, int, int]) -> None:
+    """Refuse at once what would fill the disk after hours."""
+    wanted = sum(map(len, source.targets.values())) * (math.prod(shape) + _BYTES_PER_NAME)
+    try:
+        free = shutil.disk_usage(path.parent).free
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written: {error.strerror or error}.") from None
+    if free < wanted:
+        raise DataError(
+            f"{path}: the pack takes about {wanted / 2**20:,.0f} MiB, and {free / 2**20:,.0f} MiB are free there."
+        )

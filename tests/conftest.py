@@ -29,7 +29,7 @@ def data_folder():
         pytest.skip("STRIATE_DATA is not set: no real data")
     if not Path(name).is_dir():
         pytest.skip(f"STRIATE_DATA={name}: no such folder")
-    return Path(name)
+    return Path(name).resolve()  # tests may work in other folders
 
 
 @pytest.fixture(scope="session")

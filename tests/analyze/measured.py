@@ -11,17 +11,19 @@ from striate.analyze import analyze
 from striate.nn import build
 
 
-def positive_module(network):
+def positive_module(network, least=0.1, most=1.0):
     module = build(network, seed=0).double().eval()
+    generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for parameter in module.parameters():
-            parameter.uniform_(0.1, 1.0)
+            parameter.uniform_(least, most, generator=generator)
     return module
 
 
 def seen(module, shape, unit):
     """Return first and last input position on each axis that the unit's gradient reaches; [] if none."""
-    x = torch.rand(1, *shape, dtype=torch.float64).add_(0.5).requires_grad_()
+    x = torch.rand(1, *shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    x.add_(0.5).requires_grad_()
     module(x)[(0, slice(None), *unit)].sum().backward()
     reached = (
         x.grad[0].abs().sum(0) > 1e-12

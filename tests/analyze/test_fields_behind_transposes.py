@@ -39,7 +39,8 @@ def net(shape, *layers):
 
 def seen_along(network, module, axis, unit):
     """Return first and last position along ``axis`` of the input that an output position, or a vector, reaches."""
-    x = torch.rand(1, *network.input, dtype=torch.float64).add_(0.5).requires_grad_()
+    x = torch.rand(1, *network.input, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    x.add_(0.5).requires_grad_()
     y = module(x)[0]
     (y[:, unit] if y.dim() == 2 else y).sum().backward()
     reached = x.grad[0].abs().sum(1 - axis).nonzero().flatten().tolist()
@@ -48,7 +49,8 @@ def seen_along(network, module, axis, unit):
 
 def spans(network, axis):
     """Return what is claimed of each output position, clipped to the input, and what is measured."""
-    module, row = positive_module(network), analyze(network).layers[-1]
+    module = positive_module(network, 0.01, 0.1)  # larger ones saturate gates, whose gradient is then 0
+    row = analyze(network).layers[-1]
     for unit in range(row.output_shape[1] if len(row.output_shape) == 2 else 1):
         said = clipped(claimed(row.receptive_field, (unit,)), (network.input[axis],))
         yield said, seen_along(network, module, axis, unit)

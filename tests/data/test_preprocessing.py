@@ -112,6 +112,7 @@ def test_a_split_that_is_not_there_or_empty():
         "six: the split 'train' holds no images. Add images."
     )
     assert message_of(DataError, load_split, source, "val", (1, 6, 6)) == (
-        "six: the split 'val' holds no images. Add images. A folder takes them from val/<class>/; an IDX set "
-        "sets a tenth of each class aside, which takes 5 or more training images of a class."
+        "six: the split 'val' holds no images. Add images. A folder takes them from val/<class>/; a set "
+        "without a validation split sets a tenth of each class aside, which takes 5 or more training images of a "
+        "class."
     )

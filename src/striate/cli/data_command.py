@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from striate.analyze import shape_text
 from striate.cli import data_check_command, data_fetch_command
 from striate.cli.arguments import UsageError
 from striate.errors import DataError, listed
@@ -106,7 +107,7 @@ def pack(
         print(json.dumps(figures, indent=1, ensure_ascii=False))
         return
     counts = ", ".join(f"{count:,} {name}" for name, count in figures["sizes"].items())
-    print(f"{counts} images of {'×'.join(map(str, shape))}: {figures['bytes'] / _MIB:,.1f} MiB")
+    print(f"{counts} images of {shape_text(shape)}: {figures['bytes'] / _MIB:,.1f} MiB")
     if header.skipped:
         print(f"left out {len(header.skipped):,} that cannot be read: {listed(header.skipped)}")
     print(f"pack: {out}, in {figures['seconds']:.1f} s")
@@ -148,7 +149,7 @@ def cache(
         print(json.dumps({"folder": where, "entries": rows}, indent=1, ensure_ascii=False))
         return
     for entry in entries:
-        of = f"{entry.split}, {entry.count:,} of {'×'.join(map(str, entry.shape))}" if entry.shape else ""
+        of = f"{entry.split}, {entry.count:,} of {shape_text(entry.shape)}" if entry.shape else ""
         print(f"{entry.bytes / _MIB:8.1f} MiB  {entry.source}  {of}".rstrip())
     total = sum(entry.bytes for entry in entries)
     print(f"{'off' if folder is None else folder}: {_entries(len(entries))}, {total / _MIB:,.1f} MiB")

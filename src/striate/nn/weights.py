@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from striate.errors import WeightsError, listed
 from striate.nn.foreign import NAMINGS, Naming, recognized
+from striate.spec.files import sync_folder
 
 __all__ = ["load_weights", "read_tensors", "save_weights", "set_weights", "write_tensors"]
 
@@ -118,17 +119,6 @@ def write_tensors(
             temporary.unlink()
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise WeightsError(f"{path}: cannot be written: {reason}.") from None
-
-
-def sync_folder(folder: Path) -> None:
-    """Make a rename in ``folder`` last through a power cut, where the system can."""
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _unshared(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -24,7 +24,7 @@ from striate.spec.node import KINDS, Node, fields_of
 from striate.spec.place import MAX_DEPTH
 from striate.spec.values import check_shape
 
-__all__ = ["SCHEMA_VERSION", "json_schema", "read"]
+__all__ = ["SCHEMA_VERSION", "json_schema", "read", "sync_folder"]
 
 SCHEMA_VERSION = 1
 MAX_BYTES = 4 * 2**20
@@ -309,3 +309,14 @@ def _with_references(schema: Any) -> Any:
     if isinstance(schema, dict):
         return {key: _with_references(value) for key, value in schema.items()}
     return [_with_references(value) for value in schema] if isinstance(schema, list) else schema
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename in ``folder`` last through a power cut, where the system can."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -5,7 +5,6 @@ N images of all splits one after another, S splits, C = 3 channels.
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections import deque
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from PIL import Image
 from striate.data.check.listing import Listing
 from striate.data.check.look import COARSE, SIDE, Look, Unread, look_at
 from striate.data.decode import Record
+from striate.data.pack.decoding import cores
 from striate.data.pixels import ByteArray
 from striate.data.source import IntArray
 from striate.errors import DataError
@@ -132,7 +132,7 @@ def see(listing: Listing, threads: int | None = None) -> Seen:
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what Pillow warns of comes to be a finding, or is none
-        for row, (name, look) in enumerate(_looks(listing, threads or _processors())):
+        for row, (name, look) in enumerate(_looks(listing, threads or cores())):
             seen.names[row] = name
             if isinstance(look, Unread):
                 seen.failures[row] = look
@@ -197,13 +197,6 @@ def _named(listing: Listing, record: Record) -> Record:
 
 def _look_at_all(chunk: list[Record | tuple[str, Unread]]) -> list[tuple[str, Look | Unread]]:
     return [(r.name, look_at(r)) if isinstance(r, Record) else r for r in chunk]
-
-
-def _processors() -> int:
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on every system
-        return os.cpu_count() or 1
 
 
 def patterns(grey: ByteArray) -> FloatArray:

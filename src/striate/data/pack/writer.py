@@ -28,6 +28,7 @@ from striate.data.pack.format import (
 from striate.data.pixels import ByteArray
 from striate.data.source import IntArray, Targets
 from striate.errors import DataError
+from striate.spec.files import sync_folder
 
 try:
     import fcntl
@@ -145,7 +146,8 @@ class PackWriter:
             self._file.flush()
             os.fsync(self._file.fileno())
             self._part.replace(self.path)
-            _sync_folder(self.path.parent)
+            with contextlib.suppress(OSError):  # where folders cannot be synced the name lasts without
+                sync_folder(self.path.parent)
         return header
 
     def _write_images(self, name: str, pieces: Iterable[ByteArray]) -> tuple[list[int], int]:
@@ -209,13 +211,3 @@ def remove_leftovers(folder: Path, name: str = "*") -> None:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if time.time() - part.stat().st_mtime > _JUST_MADE:  # else its writer may be about to hold it
                 part.unlink()
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a new name last; where folders cannot be synced it lasts without."""
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -101,8 +101,8 @@ def test_a_zoo_network_gets_the_classes_of_the_data(striate, data, tmp_path, mon
     ("change", "message"),
     [
         ({"--data": "digit"}, "no data called 'digit': neither a known set (digits), nor a folder, nor "
-            "a file, nor kind:location (idx:DIR, folder:DIR, cifar10:DIR, cifar100:DIR, npz:FILE, npy:DIR, csv:FILE, "
-            "jsonl:FILE, parquet:FILE, hf:NAME, pack:FILE). Did you mean 'digits'?"),
+            "a file, nor kind:location (idx:DIR, folder:DIR, cifar10:DIR, cifar100:DIR, svhn:DIR, stl10:DIR, npz:FILE, "
+            "npy:DIR, csv:FILE, jsonl:FILE, parquet:FILE, hf:NAME, wds:URL, pack:FILE). Did you mean 'digits'?"),
         ({"--data": "idx:nowhere"}, "idx:nowhere: no such folder."),
         ({"--data": "digits"}, "'tiny' gives an output of shape (2,), and the data has 10 classes; "
             "give its last layer 10 outputs, or use network.with_num_classes(10)."),

@@ -52,7 +52,7 @@ def test_a_decompression_bomb_is_refused(tmp_path, monkeypatch):
     assert open_image(path).size == (30, 30)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 400)
     assert message_of(DataError, open_image, path) == (
-        f"{path}: too many pixels to be a photograph; refused."
+        f"{path}: more than 800 pixels; refused. STRIATE_MAX_PIXELS=N allows N."
     )
 
 

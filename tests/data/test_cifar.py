@@ -193,7 +193,7 @@ def test_a_set_without_images(tmp_path):
     (root / "test_batch.bin").write_bytes(b"")
     assert (
         message_of(DataError, open_source, f"cifar10:{root}")
-        == f"{root}: the files of 'test' hold no images."
+        == f"{root / 'test_batch.bin'}: holds no images; unpack the archive anew."
     )
 
 

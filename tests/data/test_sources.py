@@ -9,11 +9,11 @@ from striate.data import ArraySource, FolderSource, idx, load_split, open_source
 from striate.errors import DataError
 
 LOCATIONS = (
-    "idx:DIR, folder:DIR, cifar10:DIR, cifar100:DIR, npz:FILE, npy:DIR, csv:FILE, jsonl:FILE, parquet:FILE, "
-    "hf:NAME, pack:FILE"
+    "idx:DIR, folder:DIR, cifar10:DIR, cifar100:DIR, svhn:DIR, stl10:DIR, npz:FILE, npy:DIR, csv:FILE, jsonl:FILE, "
+    "parquet:FILE, hf:NAME, wds:URL, pack:FILE"
 )
 KINDS = f"neither a known set (digits), nor a folder, nor a file, nor kind:location ({LOCATIONS})."
-KNOWN = "Known: cifar10, cifar100, csv, folder, hf, idx, jsonl, npy, npz, pack, parquet."
+KNOWN = "Known: cifar10, cifar100, csv, folder, hf, idx, jsonl, npy, npz, pack, parquet, stl10, svhn, wds."
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_a_file_of_no_known_suffix(tmp_path, name):
     for how in (path, str(path)):
         assert message_of(DataError, open_source, how) == (
             f"{path}: not a folder, and its name does not end as a file of data does (.npz, .csv, .tsv, .jsonl, "
-            ".ndjson, .parquet, .pack); rename it, or write kind:FILE."
+            ".ndjson, .parquet, .tar, .pack); rename it, or write kind:FILE."
         )
 
 

@@ -1,6 +1,6 @@
 """Images: sources, preprocessing, batches."""
 
-from striate.data.batches import Batch, Batches, Dataset, batch_indices, load_split
+from striate.data.batches import AnyDataset, Batch, Batches, Dataset, batch_indices, load_split
 from striate.data.check import check
 from striate.data.decode import Record, open_image
 from striate.data.fetch import fetch
@@ -10,9 +10,11 @@ from striate.data.pack.reader import PackSource
 from striate.data.preprocess import Preprocess, fit_preprocess
 from striate.data.source import Source, stratified
 from striate.data.sources import KINDS, ArraySource, FolderSource, digits, idx, open_source, read_idx
+from striate.data.streaming import StreamedDataset, open_split
 
 __all__ = [
     "KINDS",
+    "AnyDataset",
     "ArraySource",
     "Batch",
     "Batches",
@@ -23,6 +25,7 @@ __all__ = [
     "Preprocess",
     "Record",
     "Source",
+    "StreamedDataset",
     "batch_indices",
     "check",
     "digits",
@@ -32,6 +35,7 @@ __all__ = [
     "load_split",
     "open_image",
     "open_source",
+    "open_split",
     "pack_source",
     "read_idx",
     "stratified",

@@ -1,4 +1,4 @@
-"""Data sets in memory, and batches that are a pure function of (seed, step).
+"""Data sets in memory, and batches of any that are a pure function of (seed, step).
 
 Images stay uint8 until they reach the device. The epochs' permutations are laid end to end and cut into
 batches of one size, so that no batch is ragged: within each epoch every image comes exactly once, and none
@@ -8,8 +8,11 @@ counts more than another because it fell into a short last batch.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Generator
+from contextlib import closing
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -20,15 +23,54 @@ from striate.data.pack.decoding import decoded
 from striate.data.pack.format import Settings
 from striate.data.pack.packing import Gathered, unreadable
 from striate.data.pixels import check_channels
+from striate.data.preprocess import Preprocess, fit_preprocess
 from striate.data.source import IntArray, Source
 from striate.errors import DataError, listed
 
-__all__ = ["Batch", "Batches", "Dataset", "batch_indices", "load_split"]
+__all__ = [
+    "AnyDataset",
+    "Batch",
+    "Batches",
+    "Dataset",
+    "batch_indices",
+    "check_left",
+    "check_targets",
+    "load_split",
+]
 
 _VALIDATION_NEEDS = (
     "A folder takes them from val/<class>/; a set without a validation split sets a tenth of each class aside, "
     "which takes 5 or more training images of a class."
 )
+
+
+class AnyDataset(Protocol):
+    """A split that can be trained on: a `Dataset`, or one that is streamed."""
+
+    @property
+    def targets(self) -> Tensor:
+        """int64 ``(N,)``."""
+
+    @property
+    def skipped(self) -> tuple[str, ...]:
+        """Names of images that could not be read and were left out."""
+
+    def __len__(self) -> int: ...
+
+    def preprocess(self) -> Preprocess:
+        """Return the preprocessing whose mean and std are those of the images."""
+
+    def order(self, seed: int, epoch: int) -> IntArray:
+        """Return the images in the order in which an epoch shows them, ``(N,)``."""
+
+    def take(self, indices: IntArray) -> Tensor:
+        """Return images by their numbers, uint8 ``(N, C, H, W)``."""
+
+    def pieces(self, size: int) -> Generator[Tensor, None, None]:
+        """Yield all images as they lie, uint8 ``(n, C, H, W)``, ``size`` at a time."""
+
+    def show(self, seed: int, batch_size: int, steps: range) -> Generator[Tensor, None, None]:
+        """Yield the images of batch after batch."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +90,31 @@ class Dataset:
     def __len__(self) -> int:
         return len(self.targets)
 
+    def preprocess(self) -> Preprocess:
+        """Return the preprocessing whose mean and std are those of the images."""
+        return fit_preprocess(self.images)
+
+    def order(self, seed: int, epoch: int) -> IntArray:
+        """Return the images in the order in which an epoch shows them, ``(N,)``."""
+        return _permutation(len(self), seed, epoch)
+
+    def take(self, indices: IntArray) -> Tensor:
+        """Return images by their numbers, uint8 ``(N, C, H, W)``."""
+        # 7 times as fast as self.images[indices], which copies byte by byte; into memory of numpy, which asks for huge
+        # pages, twice as fast again.
+        images = torch.from_numpy(np.empty((len(indices), *self.images.shape[1:]), np.uint8))
+        torch.index_select(self.images, 0, torch.from_numpy(indices), out=images)
+        return images
+
+    def pieces(self, size: int) -> Generator[Tensor, None, None]:
+        """Yield all images as they lie, uint8 ``(n, C, H, W)``, ``size`` at a time."""
+        yield from torch.split(self.images, size)
+
+    def show(self, seed: int, batch_size: int, steps: range) -> Generator[Tensor, None, None]:
+        """Yield the images of batch after batch."""
+        for step in steps:
+            yield self.take(batch_indices(len(self), batch_size, seed, step))
+
 
 def load_split(
     source: Source, split: str, shape: tuple[int, int, int], *, skip_bad_images: bool = False
@@ -61,11 +128,7 @@ def load_split(
             named, all at once. With ``skip_bad_images`` they are left out instead, unless no image is left,
             or in ``train`` none of some class.
     """
-    check_channels(shape[0])
-    targets = source.split_targets(split)
-    if not len(targets):
-        fix = f" {_VALIDATION_NEEDS}" if split == "val" else ""
-        raise DataError(f"{source.name}: the split {split!r} holds no images. Add images.{fix}")
+    targets = check_targets(source, split, shape)
     stored = source.array(split)
     if stored is not None and stored.shape[1:] == shape:
         return Dataset(torch.from_numpy(stored), torch.from_numpy(targets))
@@ -82,7 +145,32 @@ def load_split(
         store(source, split, images, gathered.names)
     if problems and not skip_bad_images:
         raise unreadable(source.name, problems, len(targets), f" in {split!r}")
-    if not kept:
+    check_left(source, split, np.array(kept, np.int64))
+    return Dataset(torch.from_numpy(images[: len(kept)]), torch.from_numpy(targets[kept]), tuple(problems))
+
+
+def check_targets(source: Source, split: str, shape: tuple[int, int, int]) -> IntArray:
+    """Return the targets of a split of images that can become ``shape``.
+
+    Raises:
+        DataError: if there is no such split, or it is empty; if the shape has neither one nor three channels.
+    """
+    check_channels(shape[0])
+    targets = source.split_targets(split)
+    if not len(targets):
+        fix = f" {_VALIDATION_NEEDS}" if split == "val" else ""
+        raise DataError(f"{source.name}: the split {split!r} holds no images. Add images.{fix}")
+    return targets
+
+
+def check_left(source: Source, split: str, kept: IntArray) -> None:
+    """Check that the images that can be read, ``kept``, are enough to go on with.
+
+    Raises:
+        DataError: if there are none, or in ``train`` none of some class.
+    """
+    targets = source.split_targets(split)
+    if not len(kept):
         raise DataError(f"{source.name}: none of the {len(targets)} images in {split!r} can be read.")
     lost = [source.class_names[t] for t in sorted({*targets.tolist()} - {*targets[kept].tolist()})]
     if lost and split == "train":
@@ -90,7 +178,6 @@ def load_split(
             f"{source.name}: no image in 'train' for the class{'es' if len(lost) > 1 else ''} {listed(lost)} "
             "can be read. Repair them or add others, or remove the class from every split."
         )
-    return Dataset(torch.from_numpy(images[: len(kept)]), torch.from_numpy(targets[kept]), tuple(problems))
 
 
 @dataclass(frozen=True)
@@ -113,34 +200,54 @@ class Batch:
 class Batches:
     """The batches of a run over ``dataset``: ``batches[k]`` is a function of (seed, k) alone."""
 
-    def __init__(self, dataset: Dataset, batch_size: int, seed: int) -> None:
+    def __init__(self, dataset: AnyDataset, batch_size: int, seed: int) -> None:
         self.dataset = dataset
         self.batch_size = batch_size
         self.seed = seed
 
     def __getitem__(self, step: int) -> Batch:
-        indices = torch.from_numpy(batch_indices(len(self.dataset), self.batch_size, self.seed, step))
-        # 7 times as fast as self.dataset.images[indices], which copies byte by byte.
-        images = self.dataset.images.index_select(0, indices)
-        return Batch(images, self.dataset.targets.index_select(0, indices), indices, step)
+        indices = self._indices(step)
+        return self._batch(step, indices, self.dataset.take(indices))
+
+    def ahead(self, steps: range) -> Generator[Batch, None, None]:
+        """Yield the batches of ``steps``, which follow one another: what is streamed is read and decoded ahead.
+
+        Close it to end what goes on ahead.
+        """
+        with closing(self.dataset.show(self.seed, self.batch_size, steps)) as shown:
+            for step, images in zip(steps, shown, strict=True):
+                yield self._batch(step, self._indices(step), images)
 
     def steps(self, epochs: float) -> int:
         """Return the number of steps that show every image at least ``epochs`` times."""
         return math.ceil(epochs * len(self.dataset) / self.batch_size)
 
+    def _indices(self, step: int) -> IntArray:
+        order = partial(self.dataset.order, self.seed)
+        return _cut(order, len(self.dataset), self.batch_size, step)
+
+    def _batch(self, step: int, indices: IntArray, images: Tensor) -> Batch:
+        chosen = torch.from_numpy(indices)
+        return Batch(images, self.dataset.targets.index_select(0, chosen), chosen, step)
+
 
 def batch_indices(size: int, batch_size: int, seed: int, step: int) -> IntArray:
-    """Return the indices ``(batch_size,)`` of the images of batch ``step``.
+    """Return the indices ``(batch_size,)`` of the images of batch ``step`` of a data set in memory.
 
     Batch ``k`` takes positions ``k * batch_size`` to ``(k + 1) * batch_size - 1`` of the permutations of
     all epochs laid end to end.
     """
+    return _cut(partial(_permutation, size, seed), size, batch_size, step)
+
+
+def _cut(order: Callable[[int], IntArray], size: int, batch_size: int, step: int) -> IntArray:
+    """Cut batch ``step`` out of the orders of all epochs laid end to end."""
     start = step * batch_size
     parts = []
     wanted = batch_size
     while wanted:
         epoch, offset = divmod(start, size)
-        part = _permutation(size, seed, epoch)[offset : offset + wanted]
+        part = order(epoch)[offset : offset + wanted]
         parts.append(part)
         start += len(part)
         wanted -= len(part)

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import io
+import os
 import stat
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from striate.data.pixels import ByteArray, eight_bit
-from striate.errors import DataError
+from striate.data.wording import printable, quoted
+from striate.errors import ConfigError, DataError, bad_argument
 
-__all__ = ["Record", "is_regular", "open_image"]
+__all__ = ["Record", "image_file", "is_regular", "open_image", "pixel_limit"]
 
 _ORIENTATION = 0x0112
 _UPRIGHT = 1
 _ON_ITS_SIDE = range(5, 9)  # orientations that swap height and width
+_POSTSCRIPT = "EPS"  # Pillow has Ghostscript run it: a program, not an image
+_PILLOWS_LIMIT = 2 * 89_478_485  # where Pillow itself has been told none
 _limit_lock = threading.Lock()
 
 
@@ -29,11 +35,13 @@ class Record:
         name: What messages and reports call it: a file's path, or ``"digits train[3]"``.
         data: The file, the bytes of one, or pixels as uint8 ``(C, H, W)``.
         box: ``(left, top, width, height)`` of the part that is the image; None means all of it.
+        digest: The SHA-256 of the file as its source has counted it in its fingerprint; None where it has not.
     """
 
     name: str
     data: Path | bytes | ByteArray
     box: tuple[int, int, int, int] | None = None
+    digest: bytes | None = None
 
     def open(self, least: tuple[int, int] | None = None, max_pixels: int | None = None) -> Image.Image:
         """Return the image, decoded; ``least`` and ``max_pixels`` as for `open_image`.
@@ -51,10 +59,17 @@ class Record:
         left, top, width, height = self.box
         if not (0 <= left < left + width <= image.width and 0 <= top < top + height <= image.height):
             raise DataError(
-                f"{self.name}: its box, {width}×{height} at ({left}, {top}), does not lie within the image of "
-                f"{image.width}×{image.height}."
+                f"{printable(self.name)}: its box, {width}×{height} at ({left}, {top}), does not lie within the image "
+                f"of {image.width}×{image.height}."
             )
-        return image.crop((left, top, left + width, top + height))
+        corners = (left, top, left + width, top + height)
+        try:
+            return image.crop(corners)
+        except (
+            Image.DecompressionBombError
+        ):  # of a part as large as Pillow refuses, in an image that is allowed
+            with _pillow_allowing(width * height):
+                return image.crop(corners)
 
 
 def open_image(
@@ -71,18 +86,20 @@ def open_image(
         name: What messages call it; empty for the path.
         least: ``(height, width)``. A JPEG file may come out at 1/2, 1/4 or 1/8 of its size, as long as it keeps these;
             that is faster, and its pixels are means of squares, by the cosine transform. None means its own size.
-        max_pixels: An image of more pixels is refused; None means Pillow's limit, twice ``Image.MAX_IMAGE_PIXELS``.
+        max_pixels: An image of more pixels is refused before it is decoded; None means as `pixel_limit` says.
 
     Raises:
         DataError: if the file is missing, unreadable, truncated, too large, not an image, or of grey values
             that `Preprocess.pixels` does not take.
+        ConfigError: as `pixel_limit`.
     """
-    name = name or (str(data) if isinstance(data, Path) else "an image")
+    name = printable(name or (str(data) if isinstance(data, Path) else "an image"))
+    limit = pixel_limit() if max_pixels is None else max_pixels
     try:
         if isinstance(data, Path) and not (data.is_dir() or is_regular(data)):
             raise DataError("not a regular file.")
         file = data if isinstance(data, Path) else io.BytesIO(data)
-        with _image_file(file, max_pixels) as image:
+        with image_file(file, limit) as image:
             if image.format != "JPEG":
                 image.load()
                 return eight_bit(ImageOps.exif_transpose(image))
@@ -97,34 +114,65 @@ def open_image(
     except UnidentifiedImageError:
         raise DataError(f"{name}: not an image.") from None
     except Image.DecompressionBombError:
-        most = "" if max_pixels is None else f" More than {max_pixels:,} were not to be read."
-        raise DataError(f"{name}: too many pixels to be a photograph; refused.{most}") from None
+        way = "STRIATE_MAX_PIXELS=N" if max_pixels is None else "--max-pixels N (max_pixels=N)"
+        raise DataError(f"{name}: more than {limit:,} pixels; refused. {way} allows N.") from None
     except FileNotFoundError:
         what = "a link to nothing" if isinstance(data, Path) and data.is_symlink() else "no such file"
         raise DataError(f"{name}: {what}.") from None
     except OSError as error:
-        raise DataError(f"{name}: {error.strerror or error}.") from None
+        raise DataError(f"{name}: {quoted(error.strerror or error)}.") from None
     except Exception as error:  # a broken file may make a decoder of Pillow raise anything
-        raise DataError(f"{name}: damaged ({error}).") from None
+        raise DataError(f"{name}: damaged ({quoted(error)}).") from None
 
 
-def _image_file(file: Path | io.BytesIO, max_pixels: int | None) -> ImageFile.ImageFile:
-    """Open an image without decoding it, of more pixels than Pillow allows if ``max_pixels`` does."""
+def pixel_limit() -> int:
+    """Return how many pixels an image may have: ``$STRIATE_MAX_PIXELS``, by default Pillow's limit, 178,956,970.
+
+    Raises:
+        ConfigError: if that is no whole number of 1 or more.
+    """
+    said = os.environ.get("STRIATE_MAX_PIXELS", "").strip()
+    if not said:
+        return _PILLOWS_LIMIT if Image.MAX_IMAGE_PIXELS is None else 2 * Image.MAX_IMAGE_PIXELS
+    if not (said.isascii() and said.isdigit() and 0 < len(said) < 19 and int(said)):
+        raise ConfigError(bad_argument("STRIATE_MAX_PIXELS", said, "a whole number of 1 or more"))
+    return int(said)
+
+
+def image_file(file: Path | io.BytesIO, max_pixels: int) -> ImageFile.ImageFile:
+    """Open an image without decoding it.
+
+    Raises:
+        Image.DecompressionBombError: if it has more pixels than ``max_pixels``.
+        DataError: without its name, if it is PostScript.
+        Exception: whatever Pillow raises for a file that is none or damaged.
+    """
     try:
         image = Image.open(file)
     except Image.DecompressionBombError:
-        if max_pixels is None:
-            raise
-        with _limit_lock:  # Pillow's limit holds for the whole process
-            limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, max_pixels
-            try:
-                image = Image.open(file)
-            finally:
-                Image.MAX_IMAGE_PIXELS = limit
-    if max_pixels is not None and image.width * image.height > max_pixels:
+        with _pillow_allowing(max_pixels):
+            image = Image.open(file)
+    if image.width * image.height > max_pixels:
         image.close()
         raise Image.DecompressionBombError
+    if image.format == _POSTSCRIPT:
+        image.close()
+        raise DataError("PostScript, a program and no image; convert it to PNG.")
     return image
+
+
+@contextmanager
+def _pillow_allowing(pixels: int) -> Iterator[None]:
+    """Have Pillow, which has just refused an image, allow as many pixels; if it does already, refuse again."""
+    with _limit_lock:  # Pillow's limit holds for the whole process
+        limit = Image.MAX_IMAGE_PIXELS
+        if limit is None or pixels <= 2 * limit:
+            raise Image.DecompressionBombError
+        Image.MAX_IMAGE_PIXELS = pixels
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
 
 
 def is_regular(path: Path) -> bool:

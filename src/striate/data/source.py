@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +20,28 @@ from striate.data.decode import Record
 from striate.data.pixels import ByteArray
 from striate.errors import DataError, listed
 
-__all__ = ["ByteArray", "IntArray", "Source", "Targets", "named_path", "stratified"]
+__all__ = ["ByteArray", "IntArray", "Layout", "Source", "Targets", "named_path", "stratified"]
 
 IntArray = NDArray[np.int64]
 Targets = IntArray | ByteArray
 _TRAINED = ("train", "val")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layout:
+    """How the images of a split lie in files that are read from end to end. They are numbered as they lie.
+
+    Attributes:
+        shards: The number of the file that each lies in, rising, ``(N,)``.
+        sizes: How many bytes each has there, ``(N,)``.
+        buffer: Of how many images that were read the next is drawn.
+        digest: What no other images in this order have; empty where that is not known.
+    """
+
+    shards: IntArray
+    sizes: IntArray
+    buffer: int
+    digest: str = ""
 
 
 class Source(ABC):
@@ -34,12 +53,14 @@ class Source(ABC):
         targets: For each split the target of every image, int64 ``(N,)``. Where an image may have several labels,
             or none, uint8 ``(N, K)`` for K classes: 1 where it has the label, 0 where not.
         fingerprint: SHA-256 of all images and labels.
+        layouts: For each split that may be larger than memory, how its images lie; training streams these.
     """
 
     name: str
     class_names: tuple[str, ...]
     targets: Mapping[str, Targets]
     fingerprint: str
+    layouts: Mapping[str, Layout] = MappingProxyType({})
 
     @property
     def multi_label(self) -> bool:

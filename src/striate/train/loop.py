@@ -6,6 +6,7 @@ import hashlib
 import math
 import time
 from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,8 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from striate.data import Batches, Source
-from striate.errors import RunError, TrainingError, WeightsError
+from striate.data import Batch, Batches, Source
+from striate.errors import DataError, RunError, TrainingError, WeightsError
 from striate.nn import aux_losses, save_weights, set_weights
 from striate.spec import Network
 from striate.train.checkpoint import CHECKPOINT, Progress, model_tensors, save_checkpoint
@@ -106,10 +107,11 @@ class _Loop:
         try:
             yield self._start()
             self.at_rest = False
-            for event in self._steps():
-                self.at_rest = not isinstance(event, Diverged)
-                yield event
-                self.at_rest = False
+            with closing(self._steps()) as steps:
+                for event in steps:
+                    self.at_rest = not isinstance(event, Diverged)
+                    yield event
+                    self.at_rest = False
             if self.progress.step < self.steps:
                 reason = "early stop"
         except (KeyboardInterrupt, GeneratorExit) as stop:
@@ -121,6 +123,12 @@ class _Loop:
             reason = "interrupted"
             if self.at_rest:
                 yield saved
+        except DataError:
+            # Images that are streamed can be read no more. The weights are as the last step left them.
+            self.at_rest = True
+            yield self._save("last")
+            self._keep_weights()
+            raise
         else:
             self._keep_weights()
         yield Finished(
@@ -144,7 +152,7 @@ class _Loop:
             notes=self.prepared.notes,
         )
 
-    def _steps(self) -> Iterator[Event]:
+    def _steps(self) -> Generator[Event, None, None]:
         try:
             yield from self._epochs()
         except _NotFinite as problem:
@@ -159,10 +167,14 @@ class _Loop:
             ) from None
 
     def _epochs(self) -> Iterator[Event]:
+        with closing(self.batches.ahead(range(self.steps))) as batches:
+            yield from self._epochs_of(batches)
+
+    def _epochs_of(self, batches: Iterator[Batch]) -> Iterator[Event]:
         epochs_done = 0
         for step in range(self.steps):
             before = time.perf_counter()
-            loss, lr = self._step(step)
+            loss, lr = self._step(next(batches))
             self.progress = replace(self.progress, step=step + 1)
             epoch = self._epoch(step + 1)
             yield StepDone(
@@ -178,15 +190,14 @@ class _Loop:
                 if self._waited_enough():
                     return
 
-    def _step(self, step: int) -> tuple[float, float]:
+    def _step(self, batch: Batch) -> tuple[float, float]:
         """Do one step; return its loss and learning rate."""
-        config, device = self.config, self.prepared.device
+        config, device, step = self.config, self.prepared.device, batch.step
         lr = learning_rate(config, step, self.steps)
         for group in self.optimizer.param_groups:
             group["lr"] = lr
         torch.manual_seed(_step_seed(config.seed, step))  # dropout is a function of (seed, step)
         self.module.train()
-        batch = self.batches[step]
         images = self.prepared.record.preprocess.normalize(batch.images.to(device))
         targets = batch.targets.to(device)
 
@@ -211,7 +222,8 @@ class _Loop:
             self.module, self.prepared.val, record.preprocess, record.class_names, "val", self.prepared.device
         )
         if not math.isfinite(measured.loss):  # before the good checkpoint would be written over
-            images = record.preprocess.normalize(self.prepared.val.images[:64].to(self.prepared.device))
+            with closing(self.prepared.val.pieces(64)) as pieces:
+                images = record.preprocess.normalize(next(pieces).to(self.prepared.device))
             found = first_not_finite(self.module.eval(), images)
             raise _NotFinite("validation loss", self.progress.step, self.config.lr, *found)
         self.progress = self.progress.measured(measured.accuracy, measured.loss)

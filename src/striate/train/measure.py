@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import torch
 from torch import nn
 
-from striate.data import Dataset, Source, load_split, open_source
+from striate.data import Source, open_source, open_split
 from striate.errors import DataError, listed
 from striate.train.folder import RunFolder
 from striate.train.metrics import Evaluation, evaluate
@@ -56,8 +57,8 @@ def evaluate_run(
         )
     where = resolve_device(device)
     module = folder.module(into).to(where)
-    loaded = load_split(source, split, record.preprocess.shape, skip_bad_images=skip_bad_images)
+    loaded = open_split(source, split, record.preprocess.shape, skip_bad_images=skip_bad_images)
     # The run's order of classes is the one that counts, whatever order the source has now.
     renumbered = torch.tensor([index[name] for name in source.class_names])[loaded.targets]
-    dataset = Dataset(loaded.images, renumbered, loaded.skipped)
+    dataset = dataclasses.replace(loaded, targets=renumbered)
     return evaluate(module, dataset, record.preprocess, record.class_names, split, where)

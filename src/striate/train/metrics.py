@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -11,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from striate.data import Dataset, Preprocess
+from striate.data import AnyDataset, Preprocess
 
 __all__ = ["ClassScore", "Evaluation", "evaluate", "forward_in_batches"]
 
@@ -108,37 +110,49 @@ def forward_in_batches(
     module: nn.Module, images: Tensor, preprocess: Preprocess, device: torch.device
 ) -> Tensor:
     """Return the module's outputs ``(N, classes)`` in evaluation mode, on the CPU; its mode is restored."""
+    return torch.cat(list(_outputs(module, torch.split(images, _BATCH), preprocess, device)))
+
+
+def _outputs(
+    module: nn.Module, pieces: Iterable[Tensor], preprocess: Preprocess, device: torch.device
+) -> Iterator[Tensor]:
     training = module.training
     module.eval()
     try:
         with torch.inference_mode():
-            outputs = [module(preprocess.normalize(part.to(device))) for part in torch.split(images, _BATCH)]
+            for piece in pieces:
+                yield module(preprocess.normalize(piece.to(device))).float().cpu()
     finally:
         module.train(training)
-    return torch.cat(outputs).float().cpu()
 
 
 def evaluate(
     module: nn.Module,
-    dataset: Dataset,
+    dataset: AnyDataset,
     preprocess: Preprocess,
     class_names: tuple[str, ...],
     split: str = "test",
     device: torch.device | str = "cpu",
 ) -> Evaluation:
-    """Measure ``module``, which gives logits ``(N, classes)``, on ``dataset``."""
-    logits = forward_in_batches(module, dataset.images, preprocess, torch.device(device))
+    """Measure ``module``, which gives logits ``(N, classes)``, on ``dataset``, piece by piece."""
     targets = dataset.targets
     count = len(class_names)
-    called = logits.argmax(1)
-    confusion = torch.bincount(targets * count + called, minlength=count * count).reshape(count, count)
-    nearest = logits.topk(min(5, count), dim=1).indices
+    called, among, losses = [], [], []
+    with closing(dataset.pieces(_BATCH)) as pieces:
+        outputs = _outputs(module, pieces, preprocess, torch.device(device))
+        for logits, right in zip(outputs, torch.split(targets, _BATCH), strict=True):
+            called.append(logits.argmax(1))
+            nearest = logits.topk(min(5, count), dim=1).indices
+            among.append((nearest == right[:, None]).any(1))
+            losses.append(F.cross_entropy(logits.double(), right, reduction="none"))
+    answers = torch.cat(called)
+    confusion = torch.bincount(targets * count + answers, minlength=count * count).reshape(count, count)
     return Evaluation(
         split=split,
         images=len(targets),
-        accuracy=(called == targets).double().mean().item(),
-        top5=(nearest == targets[:, None]).any(1).double().mean().item(),
-        loss=F.cross_entropy(logits.double(), targets).item(),
+        accuracy=(answers == targets).double().mean().item(),
+        top5=torch.cat(among).double().mean().item(),
+        loss=torch.cat(losses).mean().item(),
         classes=_class_scores(confusion, class_names),
         confusion=tuple(map(tuple, confusion.tolist())),
         skipped=dataset.skipped,

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from striate.analyze import analyze
-from striate.data import Dataset, Source, fit_preprocess, load_split, open_source
+from striate.data import AnyDataset, Source, open_source, open_split
 from striate.errors import ConfigError, DataError, bad_argument, listed
 from striate.nn import build
 from striate.spec import Network
@@ -39,8 +39,8 @@ class Prepared:
 
     name: str
     module: nn.Module
-    train: Dataset
-    val: Dataset
+    train: AnyDataset
+    val: AnyDataset
     record: RunRecord
     device: torch.device
     threads: int
@@ -63,8 +63,8 @@ def prepare(network: Network | nn.Module, data: str | Path | Source, config: Tra
         check_network(network, len(source.class_names), config.batch_size, device)
     for split in ("train", "val"):
         source.split_targets(split)
-    train = load_split(source, "train", shape, skip_bad_images=config.skip_bad_images)
-    val = load_split(source, "val", shape, skip_bad_images=config.skip_bad_images)
+    train = open_split(source, "train", shape, skip_bad_images=config.skip_bad_images)
+    val = open_split(source, "val", shape, skip_bad_images=config.skip_bad_images)
     described = isinstance(network, Network)
     module = build(network, seed=config.seed) if isinstance(network, Network) else network
     module = module.to(device)
@@ -79,7 +79,7 @@ def prepare(network: Network | nn.Module, data: str | Path | Source, config: Tra
         fingerprint=source.fingerprint,
         sizes={"train": len(train), "val": len(val)},
         class_names=source.class_names,
-        preprocess=fit_preprocess(train.images),
+        preprocess=train.preprocess(),
         training=config,
         versions={
             "striate": version("striate"),

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from archives import tar
 from loopback import contents, entry, serve
+from scipy.io import savemat
 
 from striate.data import KINDS, open_source
 from striate.data.fetch import CATALOG
@@ -189,6 +190,30 @@ def test_what_is_fetched_can_be_opened(server, bring, tmp_path):
     assert source.class_names == ("cat", "dog")
 
 
-def test_the_kinds_that_open_what_is_fetched():
-    """A set whose kind no source reads yet is told so by the command; most can be opened."""
-    assert {dataset.kind for dataset in CATALOG.values()} - set(KINDS) <= {"svhn", "stl10"}
+def test_svhn_and_stl10_are_opened_as_they_are_fetched(server, bring, tmp_path):
+    rng, digits = np.random.default_rng(0), np.arange(20)
+    for name in ("train", "test"):
+        x = np.zeros((32, 32, 3, 20), np.uint8) + digits.astype(np.uint8)
+        savemat(tmp_path / f"{name}_32x32.mat", {"X": x, "y": digits[:, None] % 10 + 1}, do_compression=True)
+    server.files |= {path.name: path.read_bytes() for path in tmp_path.glob("*.mat")}
+    dataset = entry("svhn", dict(server.files), server.url, kind=CATALOG["svhn"].kind)
+    source = open_source(dataset.source(bring(dataset)))
+    assert source.name == f"svhn:{tmp_path / 'data/svhn'}"
+    assert source.array("test")[:, 0, 0, 0].tolist() == digits.tolist()
+    assert source.targets["test"].tolist() == ((digits % 10 + 1) % 10).tolist()
+
+    labels = np.tile(np.arange(1, 11, dtype=np.uint8), 2)
+    parts = {f"{s}_X.bin": rng.bytes(20 * 27_648) for s in ("train", "test")}
+    parts |= {f"{s}_y.bin": labels.tobytes() for s in ("train", "test")}
+    names = "".join(f"{name}\n" for name in "abcdefghij").encode()
+    archive = tar(*((f"stl10_binary/{n}", data) for n, data in (parts | {"class_names.txt": names}).items()))
+    server.files["stl10.tgz"] = archive
+    dataset = entry("stl10", {"stl10.tgz": archive}, server.url, unpack="tar", kind=CATALOG["stl10"].kind)
+    source = open_source(dataset.source(bring(dataset)))
+    assert source.name == f"stl10:{tmp_path / 'data/stl10'}"
+    assert source.class_names == tuple("abcdefghij")
+    assert source.targets["test"].tolist() == (labels - 1).tolist()
+
+
+def test_all_that_is_fetched_can_be_opened():
+    assert {dataset.kind for dataset in CATALOG.values()} <= set(KINDS)

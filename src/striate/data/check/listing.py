@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ from striate.data.decode import Record
 from striate.data.source import IntArray, Source
 from striate.data.sources import FolderSource, open_source
 from striate.data.sources.dividing import SPLIT_NAMES
+from striate.data.sources.folder import files_below
 from striate.errors import DataError
 
 __all__ = ["Listing", "Tree", "list_images"]
@@ -87,6 +87,8 @@ def list_images(source: Source | str | Path) -> Listing:
 
 
 def _of_source(source: Source, folder: Path) -> Listing:
+    if not any(map(len, source.targets.values())):
+        raise DataError(f"{source.name}: holds no images to look at.")
     targets, counts = {}, {}
     for split, held in source.targets.items():
         if held.ndim > 1:
@@ -153,14 +155,7 @@ def _entries(folder: Path, closed: list[Path]) -> tuple[list[Path], list[Path]]:
 
 
 def _below(folder: Path, closed: list[Path]) -> list[Path]:
-    def remember(error: OSError) -> None:
-        closed.append(Path(error.filename))
-
-    files: list[Path] = []
-    for parent, folders, names in os.walk(folder, onerror=remember):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        files += [Path(parent, name) for name in names if not name.startswith(".")]
-    return sorted(files)
+    return sorted(files_below(folder, lambda error: closed.append(Path(error.filename))))
 
 
 def _declared(texts: list[Path]) -> tuple[str, ...] | None:

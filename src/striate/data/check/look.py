@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
-from striate.data.decode import Record
+from striate.data.decode import Record, image_file, pixel_limit
 from striate.data.pixels import ByteArray, to_pixels
+from striate.data.wording import printable, quoted
 from striate.errors import DataError
 
 __all__ = ["COARSE", "SIDE", "Look", "Unread", "look_at"]
@@ -103,7 +104,8 @@ def _outside(record: Record, image: Image.Image) -> tuple[str, str, tuple[str, .
     if isinstance(record.data, np.ndarray):
         return "", image.mode, tuple(odd)
     try:
-        with Image.open(record.data if isinstance(record.data, Path) else io.BytesIO(record.data)) as file:
+        held = record.data if isinstance(record.data, Path) else io.BytesIO(record.data)
+        with image_file(held, pixel_limit()) as file:
             format, mode = file.format or "", file.mode
             if format != "MPO" and getattr(
                 file, "is_animated", False
@@ -114,7 +116,7 @@ def _outside(record: Record, image: Image.Image) -> tuple[str, str, tuple[str, .
     except (
         Exception
     ) as error:  # as in `open_image`: a broken file may make a decoder of Pillow raise anything
-        raise DataError(f"{record.name}: damaged ({error}).") from None
+        raise DataError(f"{record.name}: damaged ({quoted(error)}).") from None
     if mode == "CMYK":
         odd.append("cmyk")
     if mode.startswith("I") or mode == "F":
@@ -128,7 +130,14 @@ def _outside(record: Record, image: Image.Image) -> tuple[str, str, tuple[str, .
 
 def _unread(record: Record, message: str) -> Unread:
     """Sort a failure by what `open_image` said; the decoders' own words differ from format to format."""
-    reason = message.removeprefix(f"{record.name}: ").rstrip(".")
+    reason = message.removeprefix(f"{printable(record.name)}: ").rstrip(".")
+    try:
+        return _sorted(record, reason)
+    except OSError:  # the file is of no possible name, or has changed since
+        return Unread("unreadable", reason)
+
+
+def _sorted(record: Record, reason: str) -> Unread:
     if isinstance(record.data, Path):
         if not record.data.exists():
             return Unread("missing", reason)

@@ -17,7 +17,7 @@ from striate.errors import DataError, unknown_name
 __all__ = ["CATALOG", "Arrangement", "DataSet", "RemoteFile", "Unpacking", "find_set"]
 
 Unpacking = Literal["tar", "zip", "gz"]
-Arrangement = Literal["pets"]
+Arrangement = Literal["imagenette", "pets"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +56,7 @@ class DataSet:
         files: What is downloaded.
         kind: The kind of source that opens its folder, as in ``idx:DIR``; ``folder`` for an image folder.
         inside: Where in its folder the source is; empty for the folder itself.
-        arrange: How the files are put into place after unpacking; None: as they come.
+        arrange: How files and folders are moved or named after unpacking; None: as they come.
     """
 
     name: str
@@ -250,6 +250,7 @@ _SETS = (
         ),
         kind="folder",
         inside="imagenette2-160",
+        arrange="imagenette",
     ),
     DataSet(
         name="pets",

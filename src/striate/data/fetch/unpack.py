@@ -13,22 +13,20 @@ import lzma
 import stat
 import tarfile
 import zipfile
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from striate.data.fetch.catalog import Unpacking
+from striate.data.fetch.names import objection, parts_of
+from striate.data.wording import quoted
 from striate.errors import DataError
 
 __all__ = ["Bounds", "unpack"]
 
 _CHUNK = 2**20
-_LONGEST_NAME = 200
-_DEEPEST = 20
-_FORBIDDEN = frozenset('<>:"|?*\\')  # one system or another gives these a meaning
 _ENCRYPTED = 0x1
 
 
@@ -59,17 +57,25 @@ def unpack(
     try:
         with archive.open("rb") as file:
             _UNPACKERS[how](file, archive, _Maker(into, archive.name, bounds), lambda: tell(file.tell()))
-    except (
-        tarfile.TarError,
-        zipfile.BadZipFile,
-        zlib.error,
-        lzma.LZMAError,
-        EOFError,
-        gzip.BadGzipFile,
-    ) as error:
-        raise DataError(f"{archive.name}: the archive is damaged ({error}).") from None
+    except _Unreadable as error:
+        raise DataError(f"{archive.name}: the archive is damaged ({quoted(error)}).") from None
     except NotImplementedError as error:  # zipfile's: a compression that it does not know
-        raise DataError(f"{archive.name}: the archive cannot be unpacked ({error}).") from None
+        raise DataError(f"{archive.name}: the archive cannot be unpacked ({quoted(error)}).") from None
+
+
+class _Unreadable(Exception):
+    """An archive cannot be read on."""
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    """Tell what fails in reading, where a broken archive may raise anything, from what fails in writing."""
+    try:
+        yield
+    except (DataError, NotImplementedError):
+        raise
+    except Exception as error:
+        raise _Unreadable(error) from None
 
 
 class _Maker:
@@ -96,7 +102,7 @@ class _Maker:
 
     def folder(self, name: str) -> None:
         """Make a folder; it may be named more than once."""
-        self._place(name).mkdir(parents=True, exist_ok=True)
+        self._make(name, self._place(name))
 
     def file(self, name: str, content: IO[bytes], tell: Callable[[], None]) -> None:
         """Make a file, and write its content until it ends or a bound is passed."""
@@ -105,60 +111,68 @@ class _Maker:
         if spelled in self._seen:
             raise self.refuse(name, "is there twice")
         self._seen.add(spelled)
-        target.parent.mkdir(parents=True, exist_ok=True)
+        self._make(name, target.parent)
         try:
             out = target.open("xb")
         except FileExistsError:
             raise self.refuse(name, "is there twice") from None
         with out:
-            while chunk := content.read(_CHUNK):
+            while chunk := _chunk(content):
                 self._written += len(chunk)
                 self.check_length(self._written)
                 out.write(chunk)
                 tell()
 
+    def _make(self, name: str, folder: Path) -> None:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError):
+            raise self.refuse(name, "takes a file for a folder") from None
+
     def _place(self, name: str) -> Path:
         self._members += 1
         if self._members > self._bounds.members:
             raise DataError(f"{self._archive}: has more than {self._bounds.members:,} members.")
-        why = _objection(name)
+        why = objection(name)
         if why:
             raise self.refuse(name, why)
-        return self._root.joinpath(*_parts(name))
+        return self._root.joinpath(*parts_of(name))
 
 
-def _parts(name: str) -> list[str]:
-    return [part for part in name.split("/") if part not in ("", ".")]
-
-
-def _objection(name: str) -> str | None:
-    """Return what is wrong with a member's name, or None."""
-    if not name.isprintable():
-        return "has characters that do not print"
-    if name.startswith("/"):
-        return "is an absolute path"
-    if ".." in name.split("/"):
-        return "leads out of its folder"
-    if _FORBIDDEN & set(name):
-        return "has a character that is not allowed in a name"
-    if any(len(part.encode()) > _LONGEST_NAME for part in _parts(name)) or len(_parts(name)) > _DEEPEST:
-        return "has a name that is too long"
-    return None
+def _chunk(content: IO[bytes]) -> bytes:
+    with _reading():
+        return content.read(_CHUNK)
 
 
 def _untar(file: IO[bytes], archive: Path, maker: _Maker, tell: Callable[[], None]) -> None:
     # Headers are bounded too: a name may be as long as its header says.
-    with _plain(file, archive) as plain, tarfile.open(fileobj=_Counted(plain, maker), mode="r|") as tar:
-        for member in tar:
+    with _plain(file, archive) as plain, closing(_members(_Counted(plain, maker))) as members:
+        for member, content in members:
             if member.isdir():
                 maker.folder(member.name)
             elif not member.isreg() or member.issparse():
                 raise maker.refuse(member.name, f"is {_TAR_KINDS.get(member.type, 'no plain file')}")
             else:
-                content = tar.extractfile(member)
                 assert content is not None
                 with content:
                     maker.file(member.name, content, tell)
+
+
+def _tar(file: _Counted) -> tarfile.TarFile:
+    with _reading():
+        return tarfile.open(fileobj=file, mode="r|")
+
+
+def _members(file: _Counted) -> Generator[tuple[tarfile.TarInfo, IO[bytes] | None], None, None]:
+    """Yield the members of a tar, and the content of each that is a file."""
+    with _tar(file) as tar:
+        while True:
+            with _reading():
+                member = tar.next()
+                content = tar.extractfile(member) if member is not None and member.isreg() else None
+            if member is None:
+                return
+            yield member, content
 
 
 _TAR_KINDS = {
@@ -201,7 +215,9 @@ class _Counted(io.RawIOBase):
 
 
 def _unzip(file: IO[bytes], archive: Path, maker: _Maker, tell: Callable[[], None]) -> None:
-    with zipfile.ZipFile(file) as packed:
+    with _reading():
+        packed = zipfile.ZipFile(file)
+    with packed:
         maker.check_length(
             sum(info.file_size for info in packed.infolist())
         )  # what it says; what comes is counted
@@ -212,10 +228,12 @@ def _unzip(file: IO[bytes], archive: Path, maker: _Maker, tell: Callable[[], Non
                 raise maker.refuse(name, "is encrypted")
             if mode not in (0, stat.S_IFREG, stat.S_IFDIR):
                 raise maker.refuse(name, "is a link" if stat.S_ISLNK(mode) else "is no plain file")
-            if info.is_dir():
+            if name.endswith("/"):
                 maker.folder(name)
             else:
-                with packed.open(info) as content:
+                with _reading():
+                    content = packed.open(info)
+                with content:
                     maker.file(name, content, tell)
 
 

@@ -7,9 +7,13 @@ from striate.data.sources.encoded import EncodedSource
 from striate.data.sources.folder import FolderSource
 from striate.data.sources.hub import hub
 from striate.data.sources.idx import idx, read_idx
+from striate.data.sources.mirrored import MirroredSource
 from striate.data.sources.npz import StoredArrays, npy, npz
 from striate.data.sources.opening import KINDS, Kind, open_source
 from striate.data.sources.parquet import parquet
+from striate.data.sources.shards import ShardSource, wds
+from striate.data.sources.stl10 import stl10
+from striate.data.sources.svhn import svhn
 from striate.data.sources.table import TableSource, csv_table, jsonl_table
 
 __all__ = [
@@ -18,6 +22,8 @@ __all__ = [
     "EncodedSource",
     "FolderSource",
     "Kind",
+    "MirroredSource",
+    "ShardSource",
     "StoredArrays",
     "TableSource",
     "cifar10",
@@ -32,4 +38,7 @@ __all__ = [
     "open_source",
     "parquet",
     "read_idx",
+    "stl10",
+    "svhn",
+    "wds",
 ]

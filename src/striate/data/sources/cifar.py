@@ -110,7 +110,9 @@ def _read(kind: str, folder: Path | str, versions: tuple[_Version, ...]) -> Arra
         parts = []
         for file in files:
             pixels, labels = read(root / file, version)
-            if len(labels) and not 0 <= labels.min() <= labels.max() < len(names):
+            if not len(labels):
+                raise DataError(f"{root / file}: holds no images; unpack the archive anew.")
+            if not 0 <= labels.min() <= labels.max() < len(names):
                 raise DataError(
                     f"{root / file}: labels from {labels.min()} to {labels.max()}; {version.names} names "
                     f"{len(names)} classes, 0 to {len(names) - 1}."
@@ -118,8 +120,6 @@ def _read(kind: str, folder: Path | str, versions: tuple[_Version, ...]) -> Arra
             parts.append((pixels, labels))
         images[split] = np.concatenate([pixels for pixels, _ in parts]).reshape(-1, *_SHAPE)
         targets[split] = np.concatenate([labels for _, labels in parts])
-        if not len(targets[split]):
-            raise DataError(f"{root}: the files of {split!r} hold no images.")
     whole, labels = images["train"], targets["train"]
     for split, indices in validation_aside(labels).items():
         images[split], targets[split] = whole[indices], labels[indices]

@@ -14,7 +14,7 @@ from striate.data.sources.dividing import completed, file_digest
 from striate.data.sources.labels import check_class_names, numbered, several, single
 from striate.errors import DataError
 
-__all__ = ["EncodedSource", "optional", "taken_labels"]
+__all__ = ["EncodedSource", "content_fingerprint", "optional", "taken_labels"]
 
 Fetch = Callable[[int], bytes | Path]
 
@@ -59,11 +59,7 @@ class EncodedSource(Source):
         self.targets = {
             s: several(part, len(class_names)) if many else single(part) for s, part in chosen.items()
         }
-        total = hashlib.sha256(repr(class_names).encode())
-        for split in sorted(self._rows):
-            lines = sorted(f"{digests[i].hex()}{sorted(labels[i])}" for i in self._rows[split])
-            total.update(split.encode() + "".join(lines).encode())  # the order does not matter
-        self.fingerprint = total.hexdigest()
+        self.fingerprint = content_fingerprint(class_names, self._rows, digests, labels)
 
     @property
     def shape(self) -> tuple[int, int, int] | None:
@@ -82,6 +78,20 @@ class EncodedSource(Source):
 
 def _digest(image: bytes | Path) -> bytes:
     return file_digest(image) if isinstance(image, Path) else hashlib.sha256(image).digest()
+
+
+def content_fingerprint(
+    class_names: tuple[str, ...],
+    rows: Mapping[str, Sequence[int]],
+    digests: Sequence[bytes],
+    labels: Sequence[Sequence[int]],
+) -> str:
+    """Return the fingerprint of splits of rows: of classes, images and labels, whatever their order."""
+    total = hashlib.sha256(repr(class_names).encode())
+    for split in sorted(rows):
+        lines = sorted(f"{digests[i].hex()}{sorted(labels[i])}" for i in rows[split])
+        total.update(split.encode() + "".join(lines).encode())
+    return total.hexdigest()
 
 
 def taken_labels(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +17,10 @@ import numpy as np
 from striate.data.decode import Record
 from striate.data.source import ByteArray, Source, named_path
 from striate.data.sources.dividing import SPLIT_NAMES, TEST_PERCENT, VAL_PERCENT, by_content, file_digest
+from striate.data.sources.labels import check_class_names
 from striate.errors import DataError, listed
 
-__all__ = ["FolderSource"]
+__all__ = ["FolderSource", "files_below"]
 
 
 class FolderSource(Source):
@@ -46,6 +47,7 @@ class FolderSource(Source):
             raise DataError(
                 f"{root}: holds no class folders; put images in {root}/<class>/ or {root}/train/<class>/."
             )
+        check_class_names(str(root), self.class_names)
         _check_every_class(root, found, self.class_names)
         if splits:
             self._files = {
@@ -106,19 +108,40 @@ def _classes(folder: Path) -> dict[str, list[Path]]:
     try:
         entries = sorted(e for e in folder.iterdir() if not e.name.startswith("."))
         classes = (e for e in entries if e.is_dir() and not folder.resolve().is_relative_to(e.resolve()))
-        return {e.name: sorted(_files_below(e)) for e in classes}
+        return {e.name: sorted(files_below(e, _fail)) for e in classes}
     except OSError as error:
         raise DataError(f"{error.filename}: cannot be read: {error.strerror}.") from None
 
 
-def _files_below(folder: Path) -> Iterator[Path]:
-    def fail(error: OSError) -> None:
-        raise error
+def _fail(error: OSError) -> None:
+    raise error
 
-    # Links to folders are not followed: they may lead back up.
-    for parent, folders, names in os.walk(folder, onerror=fail):
-        folders[:] = [f for f in folders if not f.startswith(".")]
-        yield from (Path(parent, name) for name in names if not name.startswith("."))
+
+def files_below(folder: Path, failed: Callable[[OSError], None]) -> Iterator[Path]:
+    """Yield the files below a folder, hidden ones left out; ``failed`` is told of what cannot be read.
+
+    Links to folders are not followed: they may lead back up. Links to files are.
+    """
+    waiting = [str(folder)]
+    while waiting:  # and no recursion, of which folders of one letter each would exhaust the stack
+        try:
+            with os.scandir(waiting.pop()) as entries:
+                for entry in entries:
+                    if entry.name.startswith("."):
+                        continue
+                    if not _is_folder(entry):
+                        yield Path(entry.path)
+                    elif not entry.is_symlink():
+                        waiting.append(entry.path)
+        except OSError as error:
+            failed(error)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself
+        return False
 
 
 def _check_every_class(root: Path, found: dict[str, dict[str, list[Path]]], names: tuple[str, ...]) -> None:

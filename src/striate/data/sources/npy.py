@@ -15,9 +15,12 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from striate.data.decode import is_regular
+from striate.data.sources.labels import check_text
+from striate.data.wording import quoted
 from striate.errors import DataError
 
-__all__ = ["Npz", "map_npy"]
+__all__ = ["Npz", "check_whole", "map_npy"]
 
 Array = NDArray[Any]
 _MAX_BYTES = 8 * 2**30
@@ -34,6 +37,8 @@ def map_npy(path: Path) -> Array:
         DataError: naming what is wrong with the file.
     """
     try:
+        if not is_regular(path):
+            raise DataError(f"{path}: not a regular file.")
         with path.open("rb") as file:
             dtype, shape, by_column = _header(file, str(path))
             start, size = file.tell(), path.stat().st_size
@@ -48,6 +53,24 @@ def map_npy(path: Path) -> Array:
         return np.memmap(path, dtype, "c", start, shape, "F" if by_column else "C")
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}.") from None
+
+
+def check_whole(array: Array) -> None:
+    """Check that the file of a mapped array is not shorter than it was: to read beyond its end ends the process.
+
+    Raises:
+        DataError: naming the file.
+    """
+    if not isinstance(array, np.memmap) or array.filename is None:
+        return
+    try:
+        size = Path(array.filename).stat().st_size
+    except OSError:  # it lost its name; what is mapped stays
+        return
+    if size < array.offset + array.nbytes:
+        raise DataError(
+            f"{array.filename}: has been cut short since it was opened; restore it and start again."
+        )
 
 
 class Npz:
@@ -65,10 +88,12 @@ class Npz:
         except OSError as error:
             raise DataError(f"{path}: cannot be read: {error.strerror or error}.") from None
         except Exception as error:  # a broken directory may make zipfile raise anything
-            raise DataError(f"{path}: not a .npz file, or damaged ({error}).") from None
+            raise DataError(f"{path}: not a .npz file, or damaged ({quoted(error)}).") from None
         self._members = {info.filename.removesuffix(".npy"): info for info in found}
         if len(self._members) < len(found):
             raise DataError(f"{path}: holds two arrays of one name.")
+        for name in self._members:
+            check_text(str(path), "array's name", name)
 
     def __enter__(self) -> Npz:
         return self
@@ -102,9 +127,9 @@ class Npz:
         except DataError:
             raise
         except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-            raise DataError(f"{where}: damaged or cut short ({error}).") from None
+            raise DataError(f"{where}: damaged or cut short ({quoted(error)}).") from None
         except Exception as error:  # such as a password, or a packing that is not known
-            raise DataError(f"{where}: cannot be read ({error}).") from None
+            raise DataError(f"{where}: cannot be read ({quoted(error)}).") from None
 
 
 def _header(file: IO[bytes], where: str) -> tuple[np.dtype[Any], tuple[int, ...], bool]:
@@ -121,7 +146,9 @@ def _header(file: IO[bytes], where: str) -> tuple[np.dtype[Any], tuple[int, ...]
     except (zipfile.BadZipFile, zlib.error):
         raise
     except Exception as error:  # the header is a Python literal, which may fail in any way
-        raise DataError(f"{where}: not an array of numpy, or its header is damaged ({error}).") from None
+        raise DataError(
+            f"{where}: not an array of numpy, or its header is damaged ({quoted(error)})."
+        ) from None
     if dtype.kind not in _KINDS or not dtype.itemsize:
         raise DataError(
             f"{where}: an array of {str(dtype)[:80]}; {', '.join(dict.fromkeys(_KINDS.values()))} are read, and "

@@ -22,7 +22,7 @@ from striate.data.decode import Record
 from striate.data.source import ByteArray, IntArray, Source, Targets, named_path
 from striate.data.sources.dividing import SPLIT_NAMES, TEST_PERCENT, VAL_PERCENT, by_share, validation_aside
 from striate.data.sources.labels import check_class_names, numbered
-from striate.data.sources.npy import Npz, map_npy
+from striate.data.sources.npy import Npz, check_whole, map_npy
 from striate.data.sources.options import split_options, with_options
 from striate.errors import DataError, bad_argument, did_you_mean, listed
 
@@ -91,14 +91,24 @@ class StoredArrays(Source):
         return channels, height, width
 
     def record(self, split: str, index: int) -> Record:
-        """Return the pixels of one image."""
+        """Return the pixels of one image.
+
+        Raises:
+            DataError: if its file has been cut short since it was opened.
+        """
         key, indices = self._parts[split]
+        check_whole(self._images[key])
         place = index if indices is None else indices[index]
         return Record(f"{self.name} {split}[{index}]", np.array(self._images[key][place]))
 
     def array(self, split: str) -> ByteArray | None:
-        """Return the images, loaded now if they lie on disk."""
+        """Return the images, loaded now if they lie on disk.
+
+        Raises:
+            DataError: if their file has been cut short since it was opened.
+        """
         key, indices = self._parts[split]
+        check_whole(self._images[key])
         chosen = self._images[key] if indices is None else self._images[key][indices]
         return np.require(chosen, np.uint8, ["C", "W"])
 
@@ -135,7 +145,7 @@ def npy(location: Path | str) -> StoredArrays:
         raise DataError(
             f"npy:{folder}: {'not a folder; name the one of its file' if folder.exists() else 'no such folder'}."
         )
-    names = tuple(sorted(path.stem for path in folder.glob("*.npy") if path.is_file()))
+    names = tuple(sorted(path.stem for path in folder.glob("*.npy") if not path.is_dir()))
     name = with_options(f"npy:{folder.resolve()}", options)
     return _source(name, str(folder), names, lambda n: map_npy(folder / f"{n}.npy"), options.get("layout"))
 

@@ -11,7 +11,7 @@ import bisect
 import itertools
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from striate.data.sources.columns import columns_of
 from striate.data.sources.dividing import SPLIT_NAMES, split_called
 from striate.data.sources.encoded import EncodedSource, optional, taken_labels
 from striate.data.sources.options import split_options, with_options
+from striate.data.wording import quoted
 from striate.errors import DataError, listed
 
 __all__ = ["parquet"]
@@ -28,6 +29,7 @@ __all__ = ["parquet"]
 _ROLES = {"image": ("image", "img", "images", "picture"), "label": ("label", "labels", "class", "target")}
 _MAX_GROUP = 2**30
 _MAX_ROWS = 2**27
+_LABELS_AT_ONCE = 64
 
 
 def parquet(location: Path | str) -> EncodedSource:
@@ -71,7 +73,9 @@ def _files(path: Path) -> list[tuple[Path, str]]:
             raise DataError(f"parquet:{path}: not a regular file.")
         return [(path, "")]
     found = sorted(path.glob("*.parquet")) or sorted(path.glob("data/*.parquet"))
-    files = [file for file in found if file.is_file()]
+    files = [
+        file for file in found if not file.is_dir()
+    ]  # a link to nothing is no reason to do without a file
     if not files:
         raise DataError(f"parquet:{path}: holds no files that end in .parquet, nor does a folder data in it.")
     splits = [_split_of(file) for file in files]
@@ -98,16 +102,20 @@ class _Shard:
         self._path = path
         self.split = split
         try:
+            if not is_regular(path):
+                raise DataError(f"{path}: not a regular file.")
             with path.open("rb"):  # an error of the system is worded as everywhere
                 pass
             self._file = pq.ParquetFile(path)
             schema, metadata = self._file.schema_arrow, self._file.metadata
+        except DataError:
+            raise
         except OSError as error:
             if error.strerror is None:
-                raise DataError(f"{path}: not a parquet file, or damaged ({error}).") from None
+                raise DataError(f"{path}: not a parquet file, or damaged ({quoted(error)}).") from None
             raise DataError(f"{path}: cannot be read: {error.strerror}.") from None
         except Exception as error:  # of pyarrow, for a damaged file
-            raise DataError(f"{path}: not a parquet file, or damaged ({error}).") from None
+            raise DataError(f"{path}: not a parquet file, or damaged ({quoted(error)}).") from None
         columns = columns_of(str(path), schema.names, _ROLES, options, _ROLES)
         self._image, label = columns["image"], columns["label"]
         kind = schema.field(self._image).type
@@ -123,11 +131,9 @@ class _Shard:
         self._starts = [0]
         for i in range(metadata.num_row_groups):
             group = metadata.row_group(i)
-            size = sum(
-                part.total_uncompressed_size
-                for part in map(group.column, range(group.num_columns))
-                if part.path_in_schema.partition(".")[0] == self._image
-            )
+            size = (
+                group.total_byte_size
+            )  # of all columns: to ask for one of them ends the process if a file lies
             if size > _MAX_GROUP:
                 raise DataError(
                     f"{path}: a row group holds {size:,} bytes of images; at most {_MAX_GROUP:,} are read at a time. "
@@ -136,28 +142,44 @@ class _Shard:
             self._starts.append(self._starts[-1] + group.num_rows)
         if self._starts[-1] > _MAX_ROWS:
             raise DataError(f"{path}: says it has {self._starts[-1]:,} rows; at most {_MAX_ROWS:,} are read.")
-        self._held: tuple[int, Any] | None = None
-        self.labels: Sequence[Any] = self._read(range(metadata.num_row_groups), label).to_pylist()
+        self._held: tuple[int, list[Any]] | None = None
+        groups = range(metadata.num_row_groups)
+        parts = self._read(groups, label, _LABELS_AT_ONCE)
+        self.labels: Sequence[Any] = [value for part in parts for value in part.to_pylist()]
         if len(self.labels) != self._starts[-1]:
             raise DataError(f"{path}: says it has {self._starts[-1]:,} rows and holds {len(self.labels):,}.")
 
-    def _read(self, groups: Sequence[int], column: str) -> Any:
+    def _read(self, groups: Sequence[int], column: str, rows: int) -> Iterator[Any]:
+        """Yield the values of a column, as many ``rows`` at a time.
+
+        A file may unpack to any size, whatever it says: one value, stored once, may be that of a million rows.
+        """
+        size = 0
         try:
-            return self._file.read_row_groups(list(groups), columns=[column], use_threads=False).column(0)
+            for batch in self._file.iter_batches(rows, list(groups), [column], use_threads=False):
+                size += batch.nbytes
+                if size > _MAX_GROUP:
+                    raise DataError(
+                        f"{self._path}: its column {column[:80]!r} unpacks to more than {_MAX_GROUP:,} bytes at a "
+                        "time. Write the file again with smaller row groups: row_group_size=1000."
+                    )
+                yield batch.column(0)
+        except DataError:
+            raise
         except Exception as error:  # of pyarrow, for a damaged file
-            raise DataError(f"{self._path}: damaged ({str(error).splitlines()[0][:200]}).") from None
+            raise DataError(f"{self._path}: damaged ({quoted(error)}).") from None
 
     def image(self, row: int) -> bytes:
         """Return the bytes of one image."""
         group = bisect.bisect_right(self._starts, row) - 1
         if self._held is None or self._held[0] != group:
             self._held = None  # or two groups would be in memory
-            self._held = group, self._read([group], self._image)
+            self._held = group, [value for part in self._read([group], self._image, 1) for value in part]
         where = f"{self._path} row {row}"
         try:
             value = self._held[1][row - self._starts[group]].as_py()
         except Exception as error:  # of pyarrow, for a damaged file
-            raise DataError(f"{where}: damaged ({error}).") from None
+            raise DataError(f"{where}: damaged ({quoted(error)}).") from None
         data = value.get("bytes") if self._nested and isinstance(value, dict) else value
         if not isinstance(data, bytes):
             raise DataError(

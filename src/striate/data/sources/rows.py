@@ -18,6 +18,7 @@ from striate.data.decode import is_regular
 from striate.data.sources.columns import columns_of, shown
 from striate.data.sources.dividing import split_called
 from striate.data.sources.labels import check_text
+from striate.data.wording import quoted
 from striate.errors import DataError
 
 __all__ = ["ROLES", "Cells", "Row", "csv_cells", "jsonl_cells", "read_rows"]
@@ -115,7 +116,7 @@ def csv_cells(where: str, text: str) -> Iterator[Cells]:
             else:
                 yield reader.line_num, dict(zip(header, cells, strict=True))
     except csv.Error as error:
-        raise DataError(f"{where} line {reader.line_num}: not a line of CSV ({error}).") from None
+        raise DataError(f"{where} line {reader.line_num}: not a line of CSV ({quoted(error)}).") from None
 
 
 def _check_header(where: str, header: list[str]) -> None:
@@ -135,7 +136,7 @@ def jsonl_cells(where: str, text: str) -> Iterator[Cells]:
         try:
             row = json.loads(line)
         except (ValueError, RecursionError) as error:
-            raise DataError(f"{where} line {number}: not JSON ({error}).") from None
+            raise DataError(f"{where} line {number}: not JSON ({quoted(error)}).") from None
         if not isinstance(row, dict):
             raise DataError(f'{where} line {number}: not an object of JSON, {{"path": …, "label": …}}.')
         yield number, row

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from striate.data.source import ByteArray
+from striate.data.wording import quoted
 from striate.errors import DataError
 
 __all__ = ["unpickled"]
@@ -75,7 +76,7 @@ def unpickled(data: bytes) -> dict[str, Any]:
     except (
         Exception
     ) as error:  # a broken pickle may make pickletools, or a missing operand here, raise anything
-        raise DataError(f"the pickle is damaged or cut short ({error}).") from None
+        raise DataError(f"the pickle is damaged or cut short ({quoted(error)}).") from None
     if not isinstance(machine.result, dict):
         raise DataError("it pickles no dictionary.")
     return {key: _finished(value, machine.budget) for key, value in machine.result.items()}

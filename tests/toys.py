@@ -58,6 +58,13 @@ def write_image(path, seed, size=(8, 8), mode="RGB"):
     return path
 
 
+def pillow_resized(image, height, width):
+    """Return what Pillow makes of an image, in two steps, rows first: uint8 ``(C, height, width)``."""
+    rows = image.resize((image.width, height), Image.Resampling.BILINEAR)
+    pixels = np.asarray(rows.resize((width, height), Image.Resampling.BILINEAR))
+    return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+
+
 def write_split_folder(root, splits=("train", "val", "test"), classes=("cat", "dog"), each=4):
     """Write ``root/<split>/<class>/<n>.png``, every file another."""
     seed = 0

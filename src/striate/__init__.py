@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from striate import zoo
     from striate.analyze import Analysis, Comparison, analyze, compare
     from striate.errors import (
+        ChangedError,
         ConfigError,
         DataError,
         DescriptionError,
@@ -110,7 +111,8 @@ if TYPE_CHECKING:
 _HOMES = {
     "analyze": "Analysis Comparison analyze compare",
     "errors": (
-        "ConfigError DataError DescriptionError RunError ShapeError StriateError TrainingError WeightsError"
+        "ChangedError ConfigError DataError DescriptionError RunError ShapeError StriateError TrainingError "
+        "WeightsError"
     ),
     "nn": "build load_weights save_weights",
     "run": "Run fit",
@@ -145,6 +147,7 @@ __all__ = [
     "AuxHead",
     "AvgPool",
     "BatchNorm",
+    "ChangedError",
     "ChannelPool",
     "Classifier",
     "Comparison",

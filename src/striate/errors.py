@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 __all__ = [
+    "ChangedError",
     "ConfigError",
     "DataError",
     "DescriptionError",
@@ -45,6 +46,10 @@ class WeightsError(StriateError, ValueError):
 
 class DataError(StriateError, ValueError):
     """A data source is missing, malformed or inconsistent."""
+
+
+class ChangedError(DataError):
+    """Data are not any more what was counted in their fingerprint when they were opened."""
 
 
 class ConfigError(StriateError, ValueError):

@@ -14,7 +14,8 @@ PROMISED = """
     LocalResponseNorm Dropout Flatten Identity ReLU LeakyReLU ELU GELU SiLU Sigmoid Softplus Tanh Softmax
     analyze Analysis compare Comparison build load_weights save_weights train fit Run TrainConfig
     Evaluation Prediction Classifier pretrained zoo
-    StriateError ConfigError DataError DescriptionError RunError ShapeError TrainingError WeightsError __version__
+    StriateError ChangedError ConfigError DataError DescriptionError RunError ShapeError TrainingError WeightsError
+    __version__
     GRU LSTM RBF RNN SELU AdaptiveAvgPool AdaptiveMaxPool ChannelPool ConvTranspose DepthwiseConv
     DropConnect Embedding GaussianNoise GlobalMaxPool GroupNorm HardSigmoid InstanceNorm LastStep
     LayerNorm LinearChainCRF LocalContrastNorm LocallyConnected LpPool MaxUnpool Maxout Mish OneHot PReLU

@@ -1,5 +1,6 @@
 """The cache: what was decoded before is taken as it was, and anything odd about it makes it anew, silently."""
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -8,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from toys import files_below, toy_source, write_image, write_split_folder
+from toys import files_below, message_of, toy_source, write_image, write_split_folder
 
-from striate.data import FolderSource, load_split
+from striate.data import FolderSource, Record, load_split
 from striate.data.pack import cache
 from striate.data.pack.cache import cache_folder, cached, clear_cache, list_cache
 from striate.data.pack.reader import PackSource
-from striate.data.pixels import to_pixels
+from striate.errors import ChangedError
 
 SHAPE = (3, 6, 5)
 
@@ -31,13 +32,22 @@ def root(tmp_path):
     return write_split_folder(tmp_path / "set", splits=("train", "val"), each=10)
 
 
+class Mine(FolderSource):
+    """A source that says nothing of what its files were when it was opened, and cannot be opened by name."""
+
+    def __init__(self, root):
+        super().__init__(root)
+        self.name = "mine"
+
+    def record(self, split, index):
+        return dataclasses.replace(super().record(split, index), digest=None)
+
+
 def decodes(monkeypatch):
     """Return a list that grows by one with every image file that is opened."""
     opened = []
-    plain = to_pixels
-    monkeypatch.setattr(
-        "striate.data.pack.decoding.to_pixels", lambda *given: (opened.append(1), plain(*given))[1]
-    )
+    plain = Record.pixels
+    monkeypatch.setattr(Record, "pixels", lambda *given: (opened.append(1), plain(*given))[1])
     return opened
 
 
@@ -95,10 +105,8 @@ def test_what_is_not_cached(folder, root, monkeypatch):
     monkeypatch.setattr(cache, "MOST_BYTES", 20 * 90)
     source = FolderSource(root)
     write_image(root / "train" / "cat" / "0.png", 12345)
-    load_split(source, "train", SHAPE)  # changed since it was opened
-    source = FolderSource(root)
-    source.name = "mine"
-    load_split(source, "train", SHAPE)  # not known to be unchanged
+    message_of(ChangedError, load_split, source, "train", SHAPE)  # changed since it was opened
+    load_split(Mine(root), "train", SHAPE)  # not known to be unchanged
     assert list_cache() == []
     load_split(FolderSource(root), "train", SHAPE)
     assert len(list_cache()) == 1
@@ -181,7 +189,7 @@ def test_where_it_is(monkeypatch, tmp_path):
 
 PROGRAM = """
 import sys
-from striate.data import FolderSource, load_split
+from striate.data import FolderSource, Record, load_split
 from striate.data.pack import cache
 cache.LEAST_IMAGES = 20
 for _ in range(30):

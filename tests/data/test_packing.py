@@ -16,14 +16,14 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from toys import files_below, message_of, toy_source, write_image, write_split_folder
+from toys import files_below, message_of, pillow_resized, toy_source, write_image, write_split_folder
 
 from striate.data import ArraySource, FolderSource, fit_preprocess, load_split, open_source
 from striate.data.pack.format import Settings
 from striate.data.pack.packing import pack_source
 from striate.data.pack.reader import PackSource
 from striate.data.pixels import to_pixels
-from striate.errors import DataError
+from striate.errors import ChangedError, DataError
 
 EXACT = Settings(jpeg="never")
 
@@ -49,8 +49,7 @@ def test_pixels_are_those_of_pillow(tmp_path, shape, workers):
     for file, image in zip(files, images, strict=True):
         with Image.open(file) as opened:
             turned = opened.convert("L" if shape[0] == 1 else "RGB")
-            resized = np.asarray(turned.resize((shape[2], shape[1]), Image.Resampling.BILINEAR))
-        assert np.array_equal(image, resized[None] if shape[0] == 1 else resized.transpose(2, 0, 1))
+        assert np.array_equal(image, pillow_resized(turned, *shape[1:]))
     assert [pack.record("train", i).name for i in range(40)] == [str(file) for file in files]
     assert pack.targets["train"].tolist() == [0] * 20 + [1] * 20
     assert pack.targets["train"].dtype == np.int64
@@ -315,11 +314,15 @@ def test_files_that_change_while_they_are_read(tmp_path):
     root = write_split_folder(tmp_path / "set")
     source = FolderSource(root)
     write_image(root / "train" / "cat" / "2.png", 999)
-    text = message_of(DataError, pack_source, source, tmp_path / "x.pack", (3, 8, 8))
+    text = message_of(ChangedError, pack_source, source, tmp_path / "x.pack", (3, 8, 8))
+    file = root / "train" / "cat" / "2.png"
     assert (
-        text
-        == f"folder:{root}: has changed while its images were read. Once it is at rest, do the same again."
+        text == f"{file}: has changed since the data were opened; once they are at rest, do the same again."
     )
+    text = message_of(
+        ChangedError, pack_source, source, tmp_path / "x.pack", (3, 8, 8), skip_bad_images=True, workers=2
+    )
+    assert text.startswith(f"{file}: has changed")
     (root / "train" / "cat" / "2.png").unlink()
     text = message_of(DataError, pack_source, source, tmp_path / "x.pack", (3, 8, 8))
     assert f"1 of 24 images cannot be read: {root / 'train' / 'cat' / '2.png'}: no such file. Repair" in text

@@ -16,7 +16,7 @@ from toys import files_below, message_of
 
 from striate.data import load_split, open_source, remembering
 from striate.data.sources.shards_patterns import matching
-from striate.errors import DataError
+from striate.errors import ChangedError, DataError
 
 FORMATS = {"ustar": tarfile.USTAR_FORMAT, "gnu": tarfile.GNU_FORMAT, "pax": tarfile.PAX_FORMAT}
 
@@ -640,7 +640,7 @@ def test_an_index_that_lies_in_form_is_found_out_when_the_image_is_read(tmp_path
         path.write_bytes(altered(path.read_bytes(), digests=["0" * 64] * 5))
     source = open_source(f"wds:{tmp_path / 'set'}")
     name = tmp_path / "set" / "train-000.tar"
-    assert message_of(DataError, source.record, "train", 0) == (
+    assert message_of(ChangedError, source.record, "train", 0) == (
         f"{name}: 0000.png: has changed since it was indexed. Once it is at rest, do the same again."
     )
     check(open_source(f"wds:{tmp_path / 'set'}"), "train", range(5))
@@ -676,7 +676,7 @@ def test_shards_that_change_after_they_were_opened(tmp_path):
     changed[place + 30] ^= 1
     path.write_bytes(changed)
     text = f"{path}: 0002.png: has changed since it was indexed. Once it is at rest, do the same again."
-    assert message_of(DataError, source.record, "train", 2) == text
+    assert message_of(ChangedError, source.record, "train", 2) == text
     path.unlink()
     assert (
         message_of(DataError, source.record, "train", 2)

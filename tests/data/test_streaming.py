@@ -401,13 +401,13 @@ def test_bad_images_are_not_remembered(tmp_path, passes):
 @pytest.mark.parametrize(
     "change",
     [
-        {"images": 17},
-        {"images": "18"},
-        {"total": [1, 2]},
-        {"total": [1, 2, -3]},
-        {"squares": [0, 0, 0]},
-        {"squares": [10**30] * 3},
-        {"total": [10**18] * 3, "squares": [10**18] * 3},
+        {"pixels": 17 * 30},
+        {"pixels": "540"},
+        {"sums": [[1, 2], [1, 2]]},
+        {"sums": [[1, 2, -3], [1, 2, 3]]},
+        {"sums": [[1, 1, 1], [0, 0, 0]]},
+        {"sums": [[1] * 3, [10**30] * 3]},
+        {"sums": [[10**18] * 3] * 2},
         {"more": 1},
     ],
     ids=["count", "text", "channels", "negative", "too small", "huge", "too large", "key"],
@@ -417,7 +417,7 @@ def test_damaged_sums_are_found_out_anew(tmp_path, passes, change):
     expected = open_split(open_source(place), "train", SHAPE).preprocess()
     for path in (tmp_path / "cache" / "known").iterdir():
         held = json.loads(path.read_bytes())
-        if "squares" in held:
+        if "sums" in held:
             path.write_text(json.dumps(held | change))
     assert open_split(open_source(place), "train", SHAPE).preprocess() == expected
     assert len(passes) == 2

@@ -8,7 +8,7 @@ import pytest
 import torch
 import yaml
 from PIL import Image
-from toys import NAMES, message_of, stripes, write_image
+from toys import NAMES, message_of, pillow_resized, stripes, write_image
 
 import striate as st
 from striate.errors import DataError
@@ -99,7 +99,7 @@ def test_one_image_many_kinds(toy_run, tmp_path):
 def test_other_sizes_and_colors_are_converted_as_in_training(toy_run, tmp_path):
     small = stripes(6, seed=3)[0][:, 0]
     big = small.repeat(4, axis=1).repeat(4, axis=2)
-    shrunk = np.stack([np.asarray(Image.fromarray(i).resize((8, 8), Image.Resampling.BILINEAR)) for i in big])
+    shrunk = np.stack([pillow_resized(Image.fromarray(i), 8, 8)[0] for i in big])
     expected = probabilities(toy_run, shrunk)
     images = [Image.fromarray(i).convert("RGB") for i in big]
     found = st.Run(toy_run).predict(images, top=1)

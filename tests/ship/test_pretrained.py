@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import save_file
-from toys import message_of
+from toys import message_of, pillow_resized
 
 import striate as st
 from striate.data import Preprocess
@@ -160,11 +160,8 @@ def test_what_is_predicted_is_the_middle_of_the_stretched_image(random_weights, 
     assert repr(classifier) == "Classifier('googlenet': 3×224×224, 3 classes)"
     pixels = np.random.default_rng(0).integers(0, 256, (300, 200, 3), np.uint8)
     image = Image.fromarray(pixels)
-    middle = np.asarray(image.resize((256, 256), Image.Resampling.BILINEAR))[16:240, 16:240]
-    x = (
-        torch.from_numpy(middle.astype(np.float32)).permute(2, 0, 1)[None]
-        - torch.tensor([123.0, 117.0, 104.0])[:, None, None]
-    )
+    middle = pillow_resized(image, 256, 256)[:, 16:240, 16:240]
+    x = torch.from_numpy(middle.astype(np.float32))[None] - torch.tensor([123.0, 117.0, 104.0])[:, None, None]
     with torch.no_grad():
         expected = classifier.module(x).double().softmax(1)[0]
     (prediction,) = classifier.predict([image])

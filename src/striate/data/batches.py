@@ -142,7 +142,7 @@ def load_split(
         filled += len(part)
     kept, problems = gathered.kept, gathered.problems
     if stored is None and not problems:
-        store(source, split, images, gathered.names)
+        store(source, split, images, gathered)
     if problems and not skip_bad_images:
         raise unreadable(source.name, problems, len(targets), f" in {split!r}")
     check_left(source, split, np.array(kept, np.int64))

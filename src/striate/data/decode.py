@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
-import os
 import stat
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,18 +12,20 @@ from pathlib import Path
 
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
-from striate.data.pixels import ByteArray, eight_bit
+from striate.data.digests import file_digests
+from striate.data.jpeg import jpeg_pixels
+from striate.data.pixel_limit import allowing, image_file, pixel_limit
+from striate.data.pixels import MODES, ByteArray, eight_bit, to_pixels
+from striate.data.resize import resized
 from striate.data.wording import printable, quoted
-from striate.errors import ConfigError, DataError, bad_argument
+from striate.errors import ChangedError, DataError
 
-__all__ = ["Record", "image_file", "is_regular", "open_image", "pixel_limit"]
+__all__ = ["Record", "is_regular", "open_image"]
 
 _ORIENTATION = 0x0112
 _UPRIGHT = 1
 _ON_ITS_SIDE = range(5, 9)  # orientations that swap height and width
-_POSTSCRIPT = "EPS"  # Pillow has Ghostscript run it: a program, not an image
-_PILLOWS_LIMIT = 2 * 89_478_485  # where Pillow itself has been told none
-_limit_lock = threading.Lock()
+_MUCH = 256 * 2**20  # bytes of a file
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,7 +36,7 @@ class Record:
         name: What messages and reports call it: a file's path, or ``"digits train[3]"``.
         data: The file, the bytes of one, or pixels as uint8 ``(C, H, W)``.
         box: ``(left, top, width, height)`` of the part that is the image; None means all of it.
-        digest: The SHA-256 of the file as its source has counted it in its fingerprint; None where it has not.
+        digest: The SHA-256 of the file that its source counted in its fingerprint, if it did; another is refused.
     """
 
     name: str
@@ -51,7 +52,7 @@ class Record:
         """
         if isinstance(self.data, Path | bytes):
             least = least if self.box is None else None
-            image = open_image(self.data, self.name, least=least, max_pixels=max_pixels)
+            image = open_image(self.data, self.name, self.digest, least=least, max_pixels=max_pixels)
         else:
             image = Image.fromarray(self.data[0] if len(self.data) == 1 else self.data.transpose(1, 2, 0))
         if self.box is None:
@@ -65,16 +66,37 @@ class Record:
         corners = (left, top, left + width, top + height)
         try:
             return image.crop(corners)
-        except (
-            Image.DecompressionBombError
-        ):  # of a part as large as Pillow refuses, in an image that is allowed
-            with _pillow_allowing(width * height):
+        except Image.DecompressionBombError:  # a part as large as Pillow refuses, of an image that is allowed
+            with allowing(width * height):
                 return image.crop(corners)
+
+    def pixels(
+        self,
+        shape: tuple[int, int, int],
+        least: tuple[int, int] | None = None,
+        max_pixels: int | None = None,
+    ) -> ByteArray:
+        """Return what `to_pixels` makes of the image, uint8 of ``shape`` ``(C, H, W)``, of most JPEG files sooner.
+
+        Raises:
+            DataError: as `open` and `to_pixels`.
+        """
+        if self.box is not None or not isinstance(self.data, Path | bytes):
+            return to_pixels(self.open(least, max_pixels), shape)
+        with _opened(self.data, self.name, self.digest, max_pixels) as (image, content):
+            if image.format == "JPEG" and image.mode == MODES[shape[0]] and content is not None:
+                size = image.size
+                if _aimed(image, least) and image.size == size:
+                    pixels = jpeg_pixels(content, image.mode)
+                    if pixels is not None:
+                        return resized(pixels, *shape[1:])
+            return to_pixels(_decoded(image, least), shape)
 
 
 def open_image(
     data: Path | bytes,
     name: str = "",
+    digest: bytes | None = None,
     *,
     least: tuple[int, int] | None = None,
     max_pixels: int | None = None,
@@ -84,6 +106,7 @@ def open_image(
     Args:
         data: The file, or its bytes.
         name: What messages call it; empty for the path.
+        digest: Its SHA-256; None for any.
         least: ``(height, width)``. A JPEG file may come out at 1/2, 1/4 or 1/8 of its size, as long as it keeps these;
             that is faster, and its pixels are means of squares, by the cosine transform. None means its own size.
         max_pixels: An image of more pixels is refused before it is decoded; None means as `pixel_limit` says.
@@ -91,26 +114,30 @@ def open_image(
     Raises:
         DataError: if the file is missing, unreadable, truncated, too large, not an image, or of grey values
             that `Preprocess.pixels` does not take.
+        ChangedError: if it has another digest.
         ConfigError: as `pixel_limit`.
     """
+    with _opened(data, name, digest, max_pixels) as (image, _):
+        return _decoded(image, least)
+
+
+@contextmanager
+def _opened(
+    data: Path | bytes, name: str, digest: bytes | None, max_pixels: int | None
+) -> Iterator[tuple[ImageFile.ImageFile, bytes | None]]:
+    """Give an image that is not decoded yet, and its file unless that is large; word what goes wrong with it."""
     name = printable(name or (str(data) if isinstance(data, Path) else "an image"))
     limit = pixel_limit() if max_pixels is None else max_pixels
     try:
-        if isinstance(data, Path) and not (data.is_dir() or is_regular(data)):
-            raise DataError("not a regular file.")
-        file = data if isinstance(data, Path) else io.BytesIO(data)
+        file, content = _read(data)
+        if digest is not None and digest != _digest(data, content):
+            raise ChangedError(
+                "has changed since the data were opened; once they are at rest, do the same again."
+            )
         with image_file(file, limit) as image:
-            if image.format != "JPEG":
-                image.load()
-                return eight_bit(ImageOps.exif_transpose(image))
-            orientation = image.getexif().get(_ORIENTATION, _UPRIGHT)
-            if least is not None:
-                image.draft(None, least if orientation in _ON_ITS_SIDE else least[::-1])
-            image.load()
-            # What is upright would be copied, which takes 5 % of the time of a photograph.
-            return image if orientation == _UPRIGHT else ImageOps.exif_transpose(image)
+            yield image, content
     except DataError as error:
-        raise DataError(f"{name}: {error}") from None
+        raise type(error)(f"{name}: {error}") from None
     except UnidentifiedImageError:
         raise DataError(f"{name}: not an image.") from None
     except Image.DecompressionBombError:
@@ -125,54 +152,41 @@ def open_image(
         raise DataError(f"{name}: damaged ({quoted(error)}).") from None
 
 
-def pixel_limit() -> int:
-    """Return how many pixels an image may have: ``$STRIATE_MAX_PIXELS``, by default Pillow's limit, 178,956,970.
-
-    Raises:
-        ConfigError: if that is no whole number of 1 or more.
-    """
-    said = os.environ.get("STRIATE_MAX_PIXELS", "").strip()
-    if not said:
-        return _PILLOWS_LIMIT if Image.MAX_IMAGE_PIXELS is None else 2 * Image.MAX_IMAGE_PIXELS
-    if not (said.isascii() and said.isdigit() and 0 < len(said) < 19 and int(said)):
-        raise ConfigError(bad_argument("STRIATE_MAX_PIXELS", said, "a whole number of 1 or more"))
-    return int(said)
-
-
-def image_file(file: Path | io.BytesIO, max_pixels: int) -> ImageFile.ImageFile:
-    """Open an image without decoding it.
-
-    Raises:
-        Image.DecompressionBombError: if it has more pixels than ``max_pixels``.
-        DataError: without its name, if it is PostScript.
-        Exception: whatever Pillow raises for a file that is none or damaged.
-    """
-    try:
-        image = Image.open(file)
-    except Image.DecompressionBombError:
-        with _pillow_allowing(max_pixels):
-            image = Image.open(file)
-    if image.width * image.height > max_pixels:
-        image.close()
-        raise Image.DecompressionBombError
-    if image.format == _POSTSCRIPT:
-        image.close()
-        raise DataError("PostScript, a program and no image; convert it to PNG.")
-    return image
+def _read(data: Path | bytes) -> tuple[Path | io.BytesIO, bytes | None]:
+    """Return what Pillow opens, and what is in it unless that is much."""
+    if isinstance(data, bytes):
+        return io.BytesIO(data), data
+    status = data.stat()
+    if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
+        raise DataError("not a regular file.")
+    if status.st_size > _MUCH:
+        return data, None
+    content = data.read_bytes()  # of a folder: the error that says so
+    return io.BytesIO(content), content
 
 
-@contextmanager
-def _pillow_allowing(pixels: int) -> Iterator[None]:
-    """Have Pillow, which has just refused an image, allow as many pixels; if it does already, refuse again."""
-    with _limit_lock:  # Pillow's limit holds for the whole process
-        limit = Image.MAX_IMAGE_PIXELS
-        if limit is None or pixels <= 2 * limit:
-            raise Image.DecompressionBombError
-        Image.MAX_IMAGE_PIXELS = pixels
-        try:
-            yield
-        finally:
-            Image.MAX_IMAGE_PIXELS = limit
+def _digest(data: Path | bytes, content: bytes | None) -> bytes:
+    if content is None and isinstance(data, Path):
+        return file_digests([data])[data]
+    return hashlib.sha256(content or b"").digest()
+
+
+def _decoded(image: ImageFile.ImageFile, least: tuple[int, int] | None) -> Image.Image:
+    if image.format != "JPEG":
+        image.load()
+        return eight_bit(ImageOps.exif_transpose(image))
+    upright = _aimed(image, least)
+    image.load()
+    # What is upright would be copied, which takes 5 % of the time of a photograph.
+    return image if upright else ImageOps.exif_transpose(image)
+
+
+def _aimed(image: ImageFile.ImageFile, least: tuple[int, int] | None) -> bool:
+    """Have a JPEG file decoded at a part of its size that keeps ``least``; return whether it is upright."""
+    orientation = image.getexif().get(_ORIENTATION, _UPRIGHT)
+    if least is not None:
+        image.draft(None, least if orientation in _ON_ITS_SIDE else least[::-1])
+    return bool(orientation == _UPRIGHT)
 
 
 def is_regular(path: Path) -> bool:

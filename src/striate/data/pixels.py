@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from striate.data.resize import ByteArray, resized
 from striate.errors import DataError
 
-__all__ = ["ByteArray", "check_channels", "eight_bit", "to_pixels"]
+__all__ = ["MODES", "ByteArray", "check_channels", "eight_bit", "to_pixels"]
 
-ByteArray = NDArray[np.uint8]
-_MODES = {1: "L", 3: "RGB"}
+MODES = {1: "L", 3: "RGB"}
 
 
 def to_pixels(image: Image.Image, shape: tuple[int, int, int]) -> ByteArray:
@@ -26,19 +26,14 @@ def to_pixels(image: Image.Image, shape: tuple[int, int, int]) -> ByteArray:
     channels, height, width = shape
     check_channels(channels)
     converted = _opaque(eight_bit(image))
-    if (
-        converted.mode != _MODES[channels]
-    ):  # else it would be copied, which takes 5 % of the time of a photograph
-        converted = converted.convert(_MODES[channels])
-    if converted.size != (width, height):
-        converted = converted.resize((width, height), Image.Resampling.BILINEAR)
-    pixels = np.asarray(converted, np.uint8)
-    return pixels[None] if channels == 1 else np.ascontiguousarray(pixels.transpose(2, 0, 1))
+    if converted.mode != MODES[channels]:  # else it would be copied, at 5 % of the time of a photograph
+        converted = converted.convert(MODES[channels])
+    return resized(converted, height, width)
 
 
 def check_channels(channels: int) -> None:
     """Raise `DataError` unless images can have as many channels."""
-    if channels not in _MODES:
+    if channels not in MODES:
         raise DataError(f"the network reads {channels} channels; images give 1 (grey) or 3 (RGB).")
 
 

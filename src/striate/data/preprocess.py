@@ -12,9 +12,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from striate.data.moments import Moments
 from striate.data.pixels import ByteArray, to_pixels
 
-__all__ = ["Moments", "Preprocess", "fit_preprocess"]
+__all__ = ["Preprocess", "fit_preprocess"]
 
 
 @dataclass(frozen=True)
@@ -55,47 +56,8 @@ class Preprocess:
         return torch.addcmul(shift[:, None, None], images, scale[:, None, None])
 
 
-class Moments:
-    """What the pixels of images add up to, and their squares: exact, whatever pieces they come in.
-
-    Args:
-        shape: ``(C, H, W)`` of every image.
-
-    Attributes:
-        images: How many.
-        total: The sum for each channel, int64 ``(C,)``.
-        squares: Likewise of the squares.
-    """
-
-    def __init__(self, shape: tuple[int, int, int]) -> None:
-        self.shape = shape
-        self.images = 0
-        self.total = torch.zeros(shape[0], dtype=torch.int64)
-        self.squares = torch.zeros_like(self.total)
-
-    def add(self, images: Tensor) -> None:
-        """Add images, uint8 ``(N, C, H, W)``."""
-        self.images += len(images)
-        for chunk in torch.split(images, 4096):
-            values = chunk.to(torch.int64)
-            self.total += values.sum((0, 2, 3))
-            self.squares += (values * values).sum((0, 2, 3))
-
-    def preprocess(self) -> Preprocess:
-        """Return the preprocessing whose mean and std are those of the images."""
-        count = self.images * self.shape[1] * self.shape[2]
-        mean = self.total.double() / count
-        std = (self.squares.double() / count - mean**2).clamp(min=0).sqrt()
-        return Preprocess(
-            self.shape,
-            tuple((mean / 255).tolist()),
-            tuple((std.clamp(min=1.0) / 255).tolist()),  # a constant channel is not blown up
-        )
-
-
 def fit_preprocess(images: Tensor) -> Preprocess:
     """Return the preprocessing whose mean and std are those of ``images``, uint8 ``(N, C, H, W)``."""
     channels, height, width = images.shape[1:]
-    moments = Moments((channels, height, width))
-    moments.add(images)
-    return moments.preprocess()
+    moments = Moments.of(images.numpy())
+    return Preprocess((channels, height, width), moments.mean, moments.std)

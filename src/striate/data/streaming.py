@@ -21,19 +21,22 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
 from striate.data.batches import Dataset, check_left, check_targets, load_split
-from striate.data.decode import Record, pixel_limit
-from striate.data.pack.decoding import cores, decoded
+from striate.data.cores import cores
+from striate.data.decode import Record
+from striate.data.moments import Moments
+from striate.data.pack.decoding import decoded
 from striate.data.pack.format import Settings
 from striate.data.pack.packing import unreadable
-from striate.data.pixels import ByteArray, to_pixels
-from striate.data.preprocess import Moments, Preprocess
+from striate.data.pixel_limit import pixel_limit
+from striate.data.pixels import ByteArray
+from striate.data.preprocess import Preprocess
 from striate.data.remembering import remember, remembered
 from striate.data.shuffling import epoch_order
 from striate.data.source import IntArray, Layout, Source
 
 __all__ = ["StreamedDataset", "open_split"]
 
-_VERSION = 1
+_VERSION = 2
 _AHEAD = 2  # groups that are read and decoded beyond the one that is wanted
 
 _Read = Callable[[int], Record]
@@ -68,7 +71,7 @@ class StreamedDataset:
 
     def preprocess(self) -> Preprocess:
         """Return the preprocessing whose mean and std are those of the images."""
-        return self.moments.preprocess()
+        return Preprocess(self.shape, self.moments.mean, self.moments.std)
 
     def order(self, seed: int, epoch: int) -> IntArray:
         """Return the images in the order in which an epoch shows them, ``(N,)``."""
@@ -168,7 +171,7 @@ class _Stopped(Exception):
 
 def _decode(records: list[Record], images: ByteArray) -> None:
     for record, image in zip(records, images, strict=True):
-        image[:] = to_pixels(record.open(), (image.shape[0], image.shape[1], image.shape[2]))
+        image[:] = record.pixels((image.shape[0], image.shape[1], image.shape[2]))
 
 
 def open_split(
@@ -189,11 +192,11 @@ def open_split(
     key = ["moments", _VERSION, PIL.__version__, pixel_limit(), layout.digest, shape]
     known = remembered(key, _Sums) if layout.digest else None
     if known is not None and known.fits(len(targets), shape):
-        moments, rows, problems = known.moments(shape), np.arange(len(targets)), list[str]()
+        moments, rows, problems = known.moments(), np.arange(len(targets)), list[str]()
     else:
         moments, rows, problems = _looked_through(source, split, shape)
         if layout.digest and not problems:
-            remember(key, _Sums.of(moments))
+            remember(key, _Sums(pixels=moments.pixels, sums=moments.sums.tolist()))
     if problems and not skip_bad_images:
         raise unreadable(source.name, problems, len(targets), f" in {split!r}")
     check_left(source, split, rows)
@@ -213,11 +216,11 @@ def _looked_through(
     source: Source, split: str, shape: tuple[int, int, int]
 ) -> tuple[Moments, IntArray, list[str]]:
     """Decode a split; return what its pixels add up to, the images that can be read, and what is told of others."""
-    moments = Moments(shape)
+    moments = Moments.of(np.empty((0, *shape), np.uint8))
     rows: list[IntArray] = []
     problems: list[str] = []
     for piece in decoded(source, split, shape, Settings(jpeg="never")):
-        moments.add(torch.from_numpy(piece.images))
+        moments += piece.moments
         rows.append(piece.kept)
         problems += piece.problems
     return moments, np.concatenate(rows), problems
@@ -228,27 +231,17 @@ class _Sums(BaseModel):
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
-    images: int
-    total: list[int]
-    squares: list[int]
-
-    @classmethod
-    def of(cls, moments: Moments) -> _Sums:
-        return cls(images=moments.images, total=moments.total.tolist(), squares=moments.squares.tolist())
+    pixels: int
+    sums: list[list[int]]
 
     def fits(self, images: int, shape: tuple[int, int, int]) -> bool:
         """Tell whether pixels of so many images can add up to this."""
-        most = 255 * images * shape[1] * shape[2]
+        channels, height, width = shape
         return (
-            self.images == images
-            and len(self.total) == len(self.squares) == shape[0]
-            and all(
-                0 <= a <= b <= 255 * a <= 255 * most for a, b in zip(self.total, self.squares, strict=True)
-            )
+            self.pixels == images * height * width
+            and [len(row) for row in self.sums] == [channels, channels]
+            and all(0 <= a <= b <= 255 * a <= 255**2 * self.pixels for a, b in zip(*self.sums, strict=True))
         )
 
-    def moments(self, shape: tuple[int, int, int]) -> Moments:
-        moments = Moments(shape)
-        moments.images = self.images
-        moments.total, moments.squares = torch.tensor(self.total), torch.tensor(self.squares)
-        return moments
+    def moments(self) -> Moments:
+        return Moments(np.array(self.sums, np.int64), self.pixels)

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
-from striate.data.decode import Record, image_file, pixel_limit
+from striate.data.decode import Record
+from striate.data.pixel_limit import image_file, pixel_limit
 from striate.data.pixels import ByteArray, to_pixels
 from striate.data.wording import printable, quoted
 from striate.errors import DataError

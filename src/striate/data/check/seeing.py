@@ -18,8 +18,8 @@ from PIL import Image
 
 from striate.data.check.listing import Listing
 from striate.data.check.look import COARSE, SIDE, Look, Unread, look_at
+from striate.data.cores import cores
 from striate.data.decode import Record
-from striate.data.pack.decoding import cores
 from striate.data.pixels import ByteArray
 from striate.data.source import IntArray
 from striate.errors import DataError

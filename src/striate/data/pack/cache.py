@@ -19,7 +19,7 @@ import PIL
 import platformdirs
 
 from striate.data.pack.format import VERSION, Settings
-from striate.data.pack.packing import check_unchanged, settings_told
+from striate.data.pack.packing import Gathered, check_unchanged, settings_told
 from striate.data.pack.reader import PackSource
 from striate.data.pack.writer import PackWriter, remove_leftovers
 from striate.data.pixels import ByteArray
@@ -82,7 +82,7 @@ def cached(source: Source, split: str, shape: tuple[int, int, int]) -> ByteArray
     return images
 
 
-def store(source: Source, split: str, images: ByteArray, names: list[str]) -> bool:
+def store(source: Source, split: str, images: ByteArray, gathered: Gathered) -> bool:
     """Keep the images of a whole split, unless that is not possible; return whether it was.
 
     What changed while it was read is not kept, nor what cannot be opened by name to see whether it did.
@@ -91,17 +91,18 @@ def store(source: Source, split: str, images: ByteArray, names: list[str]) -> bo
     if path is None:
         return False
     try:
-        if not check_unchanged(source):
+        if not gathered.verified and not check_unchanged(source):
             return False
         path.parent.mkdir(parents=True, exist_ok=True)
         remove_leftovers(path.parent)
         _make_room(path.parent, images.nbytes)
-        with PackWriter(path, images.shape[1:], measured=split) as writer:
-            writer.add_split(split, [images], lambda: (source.targets[split], names))
+        with PackWriter(path, images.shape[1:]) as writer:
+            writer.add_split(split, [images], lambda: (source.targets[split], gathered.names))
             writer.finish(
                 source=source.name,
                 source_fingerprint=source.fingerprint,
                 class_names=source.class_names,
+                moments=gathered.moments,
                 settings=settings_told(_SETTINGS),
             )
     except (DataError, OSError):
@@ -134,9 +135,10 @@ def clear_cache() -> tuple[int, int]:
     folder = cache_folder()
     count = size = 0
     for path in _packs(folder):
-        size += path.stat().st_size
-        path.unlink()
-        count += 1
+        with contextlib.suppress(FileNotFoundError):  # which another process has just removed
+            of_one = path.stat().st_size
+            path.unlink()
+            count, size = count + 1, size + of_one
     if folder is not None:
         remove_leftovers(folder)
     return count, size
@@ -144,6 +146,7 @@ def clear_cache() -> tuple[int, int]:
 
 # What is cached must be, to the last bit, what is not cached.
 _SETTINGS = Settings(jpeg="never")
+_PIXELS = 2  # counted up when pixels come out in another way
 
 
 def _entry(source: Source, split: str, shape: tuple[int, ...]) -> Path | None:
@@ -161,6 +164,7 @@ def _entry(source: Source, split: str, shape: tuple[int, ...]) -> Path | None:
         return None
     key = [
         VERSION,
+        _PIXELS,
         PIL.__version__,
         source.fingerprint,
         list(source.class_names),

@@ -6,7 +6,6 @@ as fast as one, as are 2 forked processes (photographs of 320×240 to 160×160);
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,15 +13,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from striate.data.cores import cores
 from striate.data.decode import Record
+from striate.data.moments import Moments
 from striate.data.pack.format import Settings, images_per_block
-from striate.data.pixels import ByteArray, to_pixels
+from striate.data.pixels import ByteArray
+from striate.data.resize import prepare
 from striate.data.source import IntArray, Source
-from striate.errors import DataError
+from striate.errors import ChangedError, DataError
 
-__all__ = ["Piece", "cores", "decoded"]
+__all__ = ["Piece", "decoded"]
 
 _FEW = 16  # images, for which no threads are started
+_MANY = 1500  # which repay what the compiled resizing takes to load
 _MOST_AT_ONCE = 64  # images of a piece, so that many small ones are spread over the cores
 
 
@@ -35,17 +38,16 @@ class Piece:
         kept: Their indices in the split, ``(n,)``.
         names: What their records are called, n.
         problems: What is told of each of the others.
+        moments: Of the images.
+        verified: Whether each was what the fingerprint of its source had counted, when it was read.
     """
 
     images: ByteArray
     kept: IntArray
     names: tuple[str, ...]
     problems: tuple[str, ...]
-
-
-def cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    moments: Moments
+    verified: bool
 
 
 def decoded(
@@ -63,6 +65,9 @@ def decoded(
         shape: What they become.
         settings: How they are decoded.
         workers: Threads; None means one per core.
+
+    Raises:
+        ChangedError: naming a file that is not what it was when ``source`` was opened.
     """
     count = len(source.targets[split])
     stored = source.array(split)
@@ -70,6 +75,8 @@ def decoded(
         stored = None
     size = min(images_per_block(shape), _MOST_AT_ONCE) if stored is None else images_per_block(shape)
     workers = cores() if workers is None else workers
+    if stored is None and count >= _MANY:
+        prepare()
     starts = range(0, count, size)
 
     def asked(start: int) -> list[Record | str]:
@@ -80,7 +87,8 @@ def decoded(
         for start in starts:
             part = stored[start : start + size]
             kept = np.arange(start, start + len(part))
-            yield Piece(part, kept, tuple(source.record(split, i).name for i in kept.tolist()), ())
+            names = tuple(source.record(split, i).name for i in kept.tolist())
+            yield Piece(part, kept, names, (), Moments.of(part), verified=False)
     elif workers == 1 or count <= _FEW:
         for start in starts:
             yield _decode(asked(start), start, shape, settings)
@@ -101,6 +109,8 @@ def decoded(
 def _record(source: Source, split: str, index: int) -> Record | str:
     try:
         return source.record(split, index)
+    except ChangedError:
+        raise
     except DataError as error:
         return str(error)
 
@@ -112,15 +122,21 @@ def _decode(
     kept: list[int] = []
     names: list[str] = []
     problems: list[str] = []
+    verified = True
     for index, record in enumerate(records, start):
         try:
             if isinstance(record, str):
                 raise DataError(record)
-            image = record.open(settings.least(*shape[1:]), settings.max_pixels)
-            images[len(kept)] = to_pixels(image, shape)
+            images[len(kept)] = record.pixels(shape, settings.least(*shape[1:]), settings.max_pixels)
+        except ChangedError:
+            raise
         except DataError as error:
             problems.append(str(error).rstrip("."))
         else:
             kept.append(index)
             names.append(record.name)
-    return Piece(images[: len(kept)], np.array(kept, np.int64), tuple(names), tuple(problems))
+            verified = verified and record.digest is not None
+    images = images[: len(kept)]
+    return Piece(
+        images, np.array(kept, np.int64), tuple(names), tuple(problems), Moments.of(images), verified
+    )

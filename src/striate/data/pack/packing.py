@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import PIL
 
+from striate.data.moments import Moments
 from striate.data.pack.decoding import Piece, decoded
 from striate.data.pack.format import Header, Settings
 from striate.data.pack.writer import PackWriter
@@ -33,6 +34,8 @@ class Gathered:
     kept: list[int] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    moments: Moments | None = None
+    verified: bool = True
 
     def images(self, pieces: Iterator[Piece]) -> Iterator[ByteArray]:
         """Yield the images of ``pieces``."""
@@ -40,6 +43,8 @@ class Gathered:
             self.kept += piece.kept.tolist()
             self.names += piece.names
             self.problems += piece.problems
+            self.moments = piece.moments if self.moments is None else self.moments + piece.moments
+            self.verified = self.verified and piece.verified
             yield piece.images
 
 
@@ -74,6 +79,8 @@ def pack_source(
         raise DataError(bad_argument("workers", workers, "1 or more, or None for one per core"))
     _check_room(source, path, shape)
     skipped: list[str] = []
+    verified = True
+    measured: Moments | None = None
     with PackWriter(path, shape) as writer:
         for split, targets in source.targets.items():
             gathered = Gathered()
@@ -86,15 +93,19 @@ def pack_source(
             pieces = decoded(source, split, shape, settings, workers)
             writer.add_split(split, gathered.images(pieces), labels)
             skipped += gathered.problems
+            verified = verified and gathered.verified
+            measured = gathered.moments if split == "train" else measured
             if skip_bad_images and gathered.problems:
                 _check_left(source, split, gathered)
         if skipped and not skip_bad_images:
             raise unreadable(source.name, skipped, sum(map(len, source.targets.values())))
-        check_unchanged(source)
+        if not verified:
+            check_unchanged(source)
         return writer.finish(
             source=source.name,
             source_fingerprint=source.fingerprint,
             class_names=source.class_names,
+            moments=measured,
             settings=settings_told(settings),
             skipped=tuple(skipped),
         )

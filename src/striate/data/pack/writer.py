@@ -16,6 +16,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from striate.data.moments import Moments
 from striate.data.pack.format import (
     PAGE,
     VERSION,
@@ -38,6 +39,7 @@ except ImportError:  # Windows: leftovers of killed packs stay until they are re
 __all__ = ["PackWriter", "remove_leftovers"]
 
 _JUST_MADE = 2.0  # seconds
+_HURRIED_AT_ONCE = 8 * 2**20  # bytes
 
 
 class PackWriter:
@@ -48,21 +50,16 @@ class PackWriter:
     Args:
         path: The file to make.
         shape: ``(C, H, W)`` of every image.
-        measured: The split whose mean and standard deviation the header tells.
 
     Raises:
         DataError: naming ``path``, if it cannot be written.
     """
 
-    def __init__(self, path: Path, shape: tuple[int, int, int], measured: str = "train") -> None:
+    def __init__(self, path: Path, shape: tuple[int, int, int]) -> None:
         self.path = path
         self._shape = shape
-        self._measured = measured
         self._splits: dict[str, SplitLayout] = {}
-        self._sums = np.zeros(
-            (2, shape[0])
-        )  # of bytes and of their squares: whole numbers below 2^53, so exact
-        self._pixels = 0
+        self._hurried = 0
         with self._told():
             remove_leftovers(path.parent, path.name)
             self._part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
@@ -94,7 +91,7 @@ class PackWriter:
         """
         with self._told():
             offset = self._aligned(PAGE)
-            checksums, count = self._write_images(name, pieces)
+            checksums, count = self._write_images(pieces)
             images = Section(offset=offset, length=self._file.tell() - offset, crc=0)
             targets, names = labels()
             texts = [text.encode(errors="surrogateescape") for text in names]
@@ -119,18 +116,21 @@ class PackWriter:
         source: str,
         source_fingerprint: str,
         class_names: tuple[str, ...],
+        moments: Moments | None,
         settings: dict[str, str | int | None],
         skipped: tuple[str, ...] = (),
     ) -> Header:
-        """Write the header, make sure that all is on the disk, and give the file its name."""
-        mean, std = self._statistics()
+        """Write the header, make sure that all is on the disk, and give the file its name.
+
+        ``moments`` are those of the images that are trained on; the header tells their mean and standard deviation.
+        """
         header = Header(
             source=source.encode(errors="backslashreplace").decode(),
             source_fingerprint=source_fingerprint,
             class_names=tuple(name.encode(errors="backslashreplace").decode() for name in class_names),
             shape=self._shape,  # type: ignore[arg-type]  # channels are checked
-            mean=mean,
-            std=std,
+            mean=moments.mean if moments else None,
+            std=moments.std if moments else None,
             settings={"version": VERSION, **settings},
             skipped=tuple(text.encode(errors="backslashreplace").decode() for text in skipped),
             splits=self._splits,
@@ -150,16 +150,15 @@ class PackWriter:
                 sync_folder(self.path.parent)
         return header
 
-    def _write_images(self, name: str, pieces: Iterable[ByteArray]) -> tuple[list[int], int]:
+    def _write_images(self, pieces: Iterable[ByteArray]) -> tuple[list[int], int]:
         size = images_per_block(self._shape) * int(np.prod(self._shape))
         checksums: list[int] = []
         crc, filled, count = 0, 0, 0
         for piece in pieces:
             values = np.ascontiguousarray(piece).reshape(-1).data
             self._file.write(values)
+            self._hurry()
             count += len(piece)
-            if name == self._measured:
-                self._measure(piece)
             while len(values):
                 part = values[: size - filled]
                 crc, filled, values = zlib.crc32(part, crc), filled + len(part), values[len(part) :]
@@ -168,20 +167,20 @@ class PackWriter:
                     crc, filled = 0, 0
         return [*checksums, crc] if filled else checksums, count
 
-    def _measure(self, piece: ByteArray) -> None:
-        for image in piece:  # in float64 one by one, so that they stay in the cache
-            values = image.reshape(len(image), -1).astype(np.float64)
-            self._sums[0] += values.sum(1)
-            self._sums[1] += np.einsum("cp,cp->c", values, values)
-            self._pixels += values.shape[1]
+    def _hurry(self) -> None:
+        """Have the disk begin with what was written, so that it is soon done at the end.
 
-    def _statistics(self) -> tuple[tuple[float, ...], tuple[float, ...]] | tuple[None, None]:
-        """Return mean and standard deviation as `fit_preprocess` computes them."""
-        if not self._pixels:
-            return None, None
-        mean = self._sums[0] / self._pixels
-        std = np.sqrt(np.maximum(self._sums[1] / self._pixels - mean**2, 0))
-        return tuple((mean / 255).tolist()), tuple((np.maximum(std, 1.0) / 255).tolist())
+        POSIX has no word for that; but Linux, told that pages are not needed, begins to write those that differ from
+        the disk, and keeps them.
+        """
+        end = self._file.tell()
+        if end - self._hurried >= _HURRIED_AT_ONCE and hasattr(os, "posix_fadvise"):
+            self._file.flush()
+            with contextlib.suppress(OSError):
+                os.posix_fadvise(
+                    self._file.fileno(), self._hurried, end - self._hurried, os.POSIX_FADV_DONTNEED
+                )
+            self._hurried = end
 
     def _section(self, values: bytes, step: int) -> Section:
         offset = self._aligned(step)

@@ -5,14 +5,10 @@ Files and bytes are divided by the hash of their content; arrays, whose order is
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections.abc import Collection, Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 
-from striate.data.decode import is_regular
 from striate.data.source import IntArray, Targets, stratified
 from striate.errors import DataError, listed
 
@@ -23,7 +19,6 @@ __all__ = [
     "by_content",
     "by_share",
     "completed",
-    "file_digest",
     "split_called",
     "validation_aside",
 ]
@@ -143,14 +138,3 @@ def validation_aside(targets: Targets) -> dict[str, IntArray]:
     """Return the indices that stay in ``train`` and the tenth that is set aside for ``val``."""
     share = VAL_PERCENT / 100
     return by_share(targets, {"train": 1 - share, "val": share})
-
-
-def file_digest(file: Path) -> bytes:
-    """Return the SHA-256 of the content; of a file that cannot be read, which `open_image` tells, of its name."""
-    try:
-        if is_regular(file):
-            with file.open("rb") as stream:
-                return hashlib.file_digest(stream, "sha256").digest()
-    except OSError:
-        pass
-    return hashlib.sha256(b"unreadable/" + os.fsencode(file.name)).digest()

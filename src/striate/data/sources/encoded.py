@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from striate.data.decode import Record
+from striate.data.digests import file_digests
 from striate.data.source import ByteArray, Source
-from striate.data.sources.dividing import completed, file_digest
+from striate.data.sources.dividing import completed
 from striate.data.sources.labels import check_class_names, numbered, several, single
 from striate.errors import DataError
 
@@ -51,7 +52,7 @@ class EncodedSource(Source):
             raise DataError(f"{where}: holds no images.")
         self.name = name
         self.class_names = class_names
-        digests = [_digest(fetch(i)) for i in range(len(labels))]
+        self._digests = digests = [_digest(fetch(i)) for i in range(len(labels))]
         fix = "name splits train, val and test"
         self._rows = completed(where, parts, digests, labels, class_names, fix=fix)
         self._fetch = fetch
@@ -69,7 +70,7 @@ class EncodedSource(Source):
     def record(self, split: str, index: int) -> Record:
         """Return the bytes of one image."""
         row = self._rows[split][index]
-        return Record(f"{self.name} {split}[{index}]", self._fetch(row))
+        return Record(f"{self.name} {split}[{index}]", self._fetch(row), digest=self._digests[row])
 
     def array(self, split: str) -> ByteArray | None:
         """None: images are decoded one by one."""
@@ -77,7 +78,7 @@ class EncodedSource(Source):
 
 
 def _digest(image: bytes | Path) -> bytes:
-    return file_digest(image) if isinstance(image, Path) else hashlib.sha256(image).digest()
+    return file_digests([image])[image] if isinstance(image, Path) else hashlib.sha256(image).digest()
 
 
 def content_fingerprint(

@@ -15,8 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from striate.data.decode import Record
+from striate.data.digests import file_digests
 from striate.data.source import ByteArray, Source, named_path
-from striate.data.sources.dividing import SPLIT_NAMES, TEST_PERCENT, VAL_PERCENT, by_content, file_digest
+from striate.data.sources.dividing import SPLIT_NAMES, TEST_PERCENT, VAL_PERCENT, by_content
 from striate.data.sources.labels import check_class_names
 from striate.errors import DataError, listed
 
@@ -54,22 +55,22 @@ class FolderSource(Source):
                 split: [(f, i) for i, c in enumerate(self.class_names) for f in classes[c]]
                 for split, classes in found.items()
             }
-            digests = {f: file_digest(f) for files in self._files.values() for f, _ in files}
+            self._digests = file_digests(f for files in self._files.values() for f, _ in files)
             if "val" not in self._files and "train" in self._files:
-                self._files |= _divided(self._files["train"], digests, test=0)
+                self._files |= _divided(self._files["train"], self._digests, test=0)
         else:
             files = [(f, i) for i, c in enumerate(self.class_names) for f in found[""][c]]
-            digests = {f: file_digest(f) for f, _ in files}
-            self._files = _divided(files, digests, test=TEST_PERCENT)
+            self._digests = file_digests(f for f, _ in files)
+            self._files = _divided(files, self._digests, test=TEST_PERCENT)
         self.targets = {s: np.array([t for _, t in files], np.int64) for s, files in self._files.items()}
-        self.fingerprint = self._fingerprint(digests)
+        self.fingerprint = self._fingerprint()
 
-    def _fingerprint(self, digests: dict[Path, bytes]) -> str:
+    def _fingerprint(self) -> str:
         total = hashlib.sha256(repr(self.class_names).encode())
         for split in sorted(self._files):
             of_class = defaultdict(list)
             for file, target in self._files[split]:
-                of_class[target].append(digests[file])
+                of_class[target].append(self._digests[file])
             for target in sorted(of_class):
                 for digest in sorted(of_class[target]):  # so that the names of files do not matter
                     total.update(f"{split}/{target}/".encode() + digest)
@@ -83,7 +84,7 @@ class FolderSource(Source):
     def record(self, split: str, index: int) -> Record:
         """Return the file of one image."""
         path = self._files[split][index][0]
-        return Record(str(path), path)
+        return Record(str(path), path, digest=self._digests[path])
 
     def array(self, split: str) -> ByteArray | None:
         """None: files are decoded one by one."""

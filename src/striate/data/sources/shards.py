@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from striate.data.cores import cores
 from striate.data.decode import Record
-from striate.data.pack.decoding import cores
 from striate.data.remembering import trim
 from striate.data.remote import is_remote
 from striate.data.source import ByteArray, IntArray, Layout, Source, named_path
@@ -28,7 +28,7 @@ from striate.data.sources.options import split_options, with_options
 from striate.data.sources.shards_index import ShardIndex, Wanted, forget_index, index_of
 from striate.data.sources.shards_patterns import is_folder, matching
 from striate.data.sources.shards_places import Shard, below, shard_at, text_beside, told
-from striate.errors import DataError, bad_argument, listed
+from striate.errors import ChangedError, DataError, bad_argument, listed
 
 __all__ = ["ShardSource", "wds"]
 
@@ -148,7 +148,8 @@ class ShardSource(Source):
         """Return the bytes of one image.
 
         Raises:
-            DataError: if they cannot be read, or are others than were indexed.
+            DataError: if they cannot be read.
+            ChangedError: if they are others than were indexed.
         """
         row = int(self._rows[split][index])
         number = int(np.searchsorted(self._starts, row, "right")) - 1
@@ -158,7 +159,7 @@ class ShardSource(Source):
         data = shard.read(int(self._offsets[row]), int(self._sizes[row]))
         if hashlib.sha256(data).digest() != self._digests[row].tobytes():
             forget_index(shard, self._wanted)
-            raise DataError(
+            raise ChangedError(
                 f"{name}: has changed since it was indexed. Once it is at rest, do the same again."
             )
         return Record(name, data)

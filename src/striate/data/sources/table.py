@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from striate.data.decode import Record
+from striate.data.digests import file_digests
 from striate.data.source import ByteArray, Source, named_path
-from striate.data.sources.dividing import completed, file_digest
+from striate.data.sources.dividing import completed
 from striate.data.sources.labels import check_class_names, several, single
 from striate.data.sources.options import split_options, with_options
 from striate.data.sources.rows import ROLES, Cells, Row, csv_cells, jsonl_cells, read_rows
@@ -44,12 +45,13 @@ class TableSource(Source):
         self.class_names = check_class_names(table, sorted({label for row in rows for label in row.labels}))
         index = {label: i for i, label in enumerate(self.class_names)}
         labels = [[index[label] for label in row.labels] for row in rows]
-        digests = {path: file_digest(path) for path in {row.path for row in rows}}
+        digests = file_digests(row.path for row in rows)
         given: dict[str, list[int]] = {}
         for i, row in enumerate(rows):
             given.setdefault(row.split or "", []).append(i)
         contents = [digests[row.path] for row in rows]
         parts = completed(table, given, contents, labels, self.class_names, fix=_FIX)
+        self._digests = digests
         self._rows = {split: [rows[i] for i in part] for split, part in parts.items()}
         chosen = {split: [labels[i] for i in part] for split, part in parts.items()}
         self.targets = {
@@ -71,7 +73,7 @@ class TableSource(Source):
     def record(self, split: str, index: int) -> Record:
         """Return the file of one image, and its box."""
         row = self._rows[split][index]
-        return Record(str(row.path), row.path, row.box)
+        return Record(str(row.path), row.path, row.box, self._digests[row.path])
 
     def array(self, split: str) -> ByteArray | None:
         """None: files are decoded one by one."""

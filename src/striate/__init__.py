@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     )
     from striate.nn import load_weights, save_weights
     from striate.nn.build import build
-    from striate.run import Run, fit
+    from striate.run import Run, check, fit
     from striate.ship import Classifier, Prediction
     from striate.ship.pretrained import pretrained
     from striate.spec import (
@@ -106,7 +106,7 @@ if TYPE_CHECKING:
         Transpose,
         Upsample,
     )
-    from striate.train import Evaluation, TrainConfig, train
+    from striate.train import Evaluation, NetworkReport, TrainConfig, train
 
 _HOMES = {
     "analyze": "Analysis Comparison analyze compare",
@@ -115,7 +115,7 @@ _HOMES = {
         "WeightsError"
     ),
     "nn": "build load_weights save_weights",
-    "run": "Run fit",
+    "run": "Run check fit",
     "ship": "Classifier Prediction pretrained",
     "spec": (
         "AdaptiveAvgPool AdaptiveMaxPool AuxHead AvgPool BatchNorm ChannelPool Concat Conv "
@@ -128,7 +128,7 @@ _HOMES = {
         "SpatialDropout StochasticDepth StochasticPool Subsample TableConv Tanh TiledConv "
         "Transpose Upsample"
     ),
-    "train": "Evaluation TrainConfig train",
+    "train": "Evaluation NetworkReport TrainConfig train",
 }
 _HOME_OF = {name: room for room, names in _HOMES.items() for name in names.split()}
 _ROOMS = ("data", "errors", "nn", "ship", "spec", "zoo")
@@ -184,6 +184,7 @@ __all__ = [
     "Maxout",
     "Mish",
     "Network",
+    "NetworkReport",
     "OneHot",
     "PReLU",
     "PadChannels",
@@ -221,6 +222,7 @@ __all__ = [
     "__version__",
     "analyze",
     "build",
+    "check",
     "compare",
     "fit",
     "load_weights",

@@ -1,4 +1,4 @@
-"""`Run` and `fit`: what a user holds after training, and the one call that gets there.
+"""`check`, `fit` and `Run`: what to know before training, the one call that trains, what a user holds after it.
 
 Each method calls one function of the rooms below; nothing is computed here.
 """
@@ -25,15 +25,17 @@ from striate.train import (
     Evaluation,
     Event,
     Finished,
+    NetworkReport,
     ProgressBar,
     RunFolder,
     RunRecord,
     TrainConfig,
+    check_network,
     evaluate_run,
     train,
 )
 
-__all__ = ["Run", "fit"]
+__all__ = ["Run", "check", "fit"]
 
 
 class Run:
@@ -109,6 +111,27 @@ class Run:
         )
 
 
+def check(
+    network: Network | nn.Module | str,
+    data: str | Path | Source,
+    *,
+    config: TrainConfig | None = None,
+    **options: Any,
+) -> NetworkReport:
+    """Say what will go wrong, before the first step: the data, the network, the two together, one measured step.
+
+    Args:
+        network: As for `fit`.
+        data: As for `fit`.
+        config: The training that is meant; or give its fields as ``options``.
+        **options: Fields of `TrainConfig`: ``batch_size=128``.
+
+    Raises:
+        StriateError: if there is no such network, source or device. What is wrong with them is in the report.
+    """
+    return check_network(network, data, _config(config, options))
+
+
 def fit(
     network: Network | nn.Module | str,
     data: str | Path | Source,
@@ -134,9 +157,7 @@ def fit(
     Raises:
         StriateError: whatever `train` raises.
     """
-    if config is not None and options:
-        raise ConfigError(f"give config or options ({', '.join(options)}), not both.")
-    config = config or TrainConfig(**options)
+    config = _config(config, options)
     if isinstance(network, str):
         data = data if isinstance(data, Source) else open_source(data)
         network = zoo.find(network, num_classes=len(data.class_names))
@@ -150,6 +171,12 @@ def fit(
             if isinstance(event, Finished):
                 path = event.run
     return Run(path, None if isinstance(network, Network) else network)
+
+
+def _config(config: TrainConfig | None, options: dict[str, Any]) -> TrainConfig:
+    if config is not None and options:
+        raise ConfigError(f"give config or options ({', '.join(options)}), not both.")
+    return config or TrainConfig(**options)
 
 
 def _until_interrupted(events: Generator[Event, None, None]) -> Iterator[Event]:

@@ -15,7 +15,7 @@ PROMISED = """
     analyze Analysis compare Comparison build load_weights save_weights train fit Run TrainConfig
     Evaluation Prediction Classifier pretrained zoo
     StriateError ChangedError ConfigError DataError DescriptionError RunError ShapeError TrainingError WeightsError
-    __version__
+    check NetworkReport __version__
     GRU LSTM RBF RNN SELU AdaptiveAvgPool AdaptiveMaxPool ChannelPool ConvTranspose DepthwiseConv
     DropConnect Embedding GaussianNoise GlobalMaxPool GroupNorm HardSigmoid InstanceNorm LastStep
     LayerNorm LinearChainCRF LocalContrastNorm LocallyConnected LpPool MaxUnpool Maxout Mish OneHot PReLU

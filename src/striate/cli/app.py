@@ -22,6 +22,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
     {
         "inspect": "The table of a network, before it exists.",
         "compare": "A layer dense, locally connected, tiled and convolutional.",
+        "check": "What will go wrong, before the first step.",
         "train": "Train a network on images; makes a run folder.",
         "eval": "Measure a run: accuracy, per-class table, confusion matrix.",
         "predict": "Classes and probabilities of images.",

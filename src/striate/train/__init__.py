@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from striate.train.check import NetworkReport, check_network
     from striate.train.config import TrainConfig
     from striate.train.events import (
         Checkpointed,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from striate.train.progress import ProgressBar
 
 _HOMES = {
+    "check": ("NetworkReport", "check_network"),
     "config": ("TrainConfig",),
     "measure": ("evaluate_run",),
     "events": ("Checkpointed", "Diverged", "Event", "Finished", "Started", "StepDone", "Validated"),
@@ -44,6 +46,7 @@ __all__ = [
     "Evaluation",
     "Event",
     "Finished",
+    "NetworkReport",
     "ProgressBar",
     "RunFolder",
     "RunRecord",
@@ -51,6 +54,7 @@ __all__ = [
     "StepDone",
     "TrainConfig",
     "Validated",
+    "check_network",
     "evaluate",
     "evaluate_run",
     "forward_in_batches",

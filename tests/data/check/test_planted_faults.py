@@ -76,6 +76,12 @@ def test_arrays():
     assert told["label-error"][0].endswith(" neighbors are 'stripes')")
 
 
+def test_nothing_but_constant_images():
+    images = np.zeros((30, 1, 8, 8), np.uint8)
+    report = check(ArraySource("black", {"train": images}, {"train": np.arange(30) % 2}, ("a", "b")))
+    assert report.find("constant").verdict == "error"
+
+
 def test_negatives_among_images_that_are_much_alike():
     random = np.random.default_rng(0)
     y, x = np.mgrid[:24, :24] / 24 - 0.5

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from striate.data.check import classes, duplicates, figures, files, neighbors, pixels
 from striate.data.check.listing import list_images
-from striate.data.check.report import VERDICTS, Finding, Report
+from striate.data.check.report import Finding, Report, in_order
 from striate.data.check.seeing import Seen, see
 from striate.data.check.words import Yield
 from striate.data.source import Source
@@ -58,11 +58,10 @@ def check(source: Source | str | Path, *, threads: int | None = None) -> Report:
                 findings.append(found)
             else:
                 remarks.append(found)
-    findings.sort(key=lambda finding: VERDICTS.index(finding.verdict))
     return Report(
         source=seen.listing.name,
         class_names=seen.listing.class_names,
-        findings=tuple(findings),
+        findings=in_order(findings),
         statistics=figures.statistics(seen),
         remarks=tuple(remarks),
         sheet=figures.sheet(seen),

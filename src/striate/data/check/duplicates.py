@@ -121,10 +121,10 @@ def perceptual_hash(grey: NDArray[np.uint8]) -> Hashes:
     lowest = SIDE // 2
     place = np.arange(SIDE) + 0.5
     cosines = np.cos(np.pi / SIDE * np.outer(np.arange(lowest), place)).astype(np.float32)
-    waves = (cosines @ grey.astype(np.float32) @ cosines.T).reshape(len(grey), -1)
+    waves = (cosines @ grey.astype(np.float32) @ cosines.T).reshape(len(grey), lowest**2)
     waves[:, 0] = 0.0  # brightness is no pattern
     bits = waves > np.median(waves, axis=1, keepdims=True)
-    return np.ascontiguousarray(np.packbits(bits, axis=1)).view(np.uint64).reshape(-1)
+    return np.ascontiguousarray(np.packbits(bits, axis=1)).view(np.uint64)[:, 0]
 
 
 _ODD = np.uint64(0x5555555555555555)

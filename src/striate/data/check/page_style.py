@@ -36,6 +36,7 @@ STYLE = """
 .striate-check .answer { display: flex; gap: 14px; align-items: baseline; flex-wrap: wrap; border-radius: 10px;
   padding: 14px 20px; margin: 22px auto; font-size: 16px; font-weight: 560; }
 .striate-check .answer.good { background: var(--good-tint); color: var(--good); }
+.striate-check .answer.fair { background: var(--warning-tint); color: var(--warning); }
 .striate-check .answer.bad { background: var(--error-tint); color: var(--error); }
 .striate-check .answer span { font-weight: 450; font-size: 14px; margin-left: auto; }
 .striate-check .facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 1px;

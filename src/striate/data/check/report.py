@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from PIL import Image
 
-__all__ = ["VERDICTS", "ChannelStatistics", "Finding", "Report", "Statistics", "Verdict"]
+__all__ = [
+    "VERDICTS",
+    "ChannelStatistics",
+    "Finding",
+    "Judged",
+    "Report",
+    "Statistics",
+    "Verdict",
+    "in_order",
+]
 
 Verdict = Literal["error", "warning", "note"]
 VERDICTS: tuple[Verdict, ...] = ("error", "warning", "note")
@@ -39,6 +48,39 @@ class Finding:
     text: str
     records: tuple[str, ...] = ()
     rows: tuple[tuple[int, ...], ...] = ()
+
+    def to_data(self) -> dict[str, Any]:
+        """Return everything but the rows, as plain values for JSON."""
+        data = dataclasses.asdict(self)
+        del data["rows"]
+        return data
+
+
+def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return findings with the gravest first, else in the order in which they came."""
+    return tuple(sorted(findings, key=lambda finding: VERDICTS.index(finding.verdict)))
+
+
+class Judged:
+    """What every report with findings answers. Abstract."""
+
+    __slots__ = ()
+    findings: tuple[Finding, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing was found that would spoil training."""
+        return not self.counts["error"]
+
+    @property
+    def counts(self) -> dict[Verdict, int]:
+        """How many findings there are of each verdict."""
+        found = Counter(finding.verdict for finding in self.findings)
+        return {verdict: found[verdict] for verdict in VERDICTS}
+
+    def find(self, kind: str) -> Finding | None:
+        """Return the first finding of ``kind``, the gravest; None if there is none."""
+        return next((finding for finding in self.findings if finding.kind == kind), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +128,7 @@ class Statistics:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class Report(Judged):
     """What `check` found.
 
     Attributes:
@@ -107,33 +149,15 @@ class Report:
     sheet: Mapping[str, tuple[int, ...]] = field(default_factory=dict, repr=False)
     picture: Callable[[int], Image.Image] = field(repr=False, compare=False)
 
-    @property
-    def ok(self) -> bool:
-        """Whether nothing was found that would spoil training."""
-        return not self.counts["error"]
-
-    @property
-    def counts(self) -> dict[Verdict, int]:
-        """How many findings there are of each verdict."""
-        found = Counter(finding.verdict for finding in self.findings)
-        return {verdict: found[verdict] for verdict in VERDICTS}
-
-    def find(self, kind: str) -> Finding | None:
-        """Return the first finding of ``kind``, the gravest; None if there is none."""
-        return next((finding for finding in self.findings if finding.kind == kind), None)
-
     def to_data(self) -> dict[str, Any]:
         """Return everything but the pictures, as plain values for JSON."""
-        findings = [dataclasses.asdict(finding) for finding in self.findings]
-        for finding in findings:
-            del finding["rows"]
         return {
             "schema": SCHEMA,
             "source": self.source,
             "ok": self.ok,
             "counts": self.counts,
             "classes": list(self.class_names),
-            "findings": findings,
+            "findings": [finding.to_data() for finding in self.findings],
             "statistics": dataclasses.asdict(self.statistics),
             "remarks": list(self.remarks),
         }

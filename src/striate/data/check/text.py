@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import textwrap
 
-from striate.data.check.report import VERDICTS, Finding, Report
-from striate.data.check.words import plural
+from striate.data.check.report import Finding, Report
+from striate.data.check.words import counted, plural
 
-__all__ = ["text"]
+__all__ = ["WIDTH", "finding_lines", "printable", "text", "verdict"]
 
-_WIDTH = 100
+WIDTH = 100
 _MARKS = {"error": "ERROR  ", "warning": "warning", "note": "note   "}
 
 
@@ -24,15 +24,16 @@ def text(report: Report, names: int | None = 5) -> str:
         "",
     ]
     for finding in report.findings:
-        lines += _finding(finding, names)
-    lines += [line for remark in report.remarks for line in textwrap.wrap(remark, _WIDTH)]
-    counted = ", ".join(plural(report.counts[verdict], verdict) for verdict in VERDICTS)
-    end = (
-        "Nothing found that would spoil training"
-        if report.ok
-        else "This would spoil training or what it measures"
-    )
-    return "\n".join(map(_printable, [*lines, f"{end}: {counted}."]))
+        lines += finding_lines(finding, names)
+    lines += [line for remark in report.remarks for line in textwrap.wrap(remark, WIDTH)]
+    return "\n".join(map(printable, [*lines, f"{verdict(report)}: {counted(report)}."]))
+
+
+def verdict(report: Report) -> str:
+    """Return the one sentence that matters most, without its point."""
+    if report.ok:
+        return "Nothing found that would spoil training"
+    return "This would spoil training or what it measures"
 
 
 def _channels(report: Report) -> list[str]:
@@ -49,9 +50,10 @@ def _channels(report: Report) -> list[str]:
     return lines
 
 
-def _finding(finding: Finding, names: int | None) -> list[str]:
+def finding_lines(finding: Finding, names: int | None) -> list[str]:
+    """Return a finding, as many names of what it concerns, and an empty line; None means all names."""
     lines = [f"{_MARKS[finding.verdict]}  {finding.title}  [{finding.kind}]"]
-    lines += textwrap.wrap(finding.text, _WIDTH, initial_indent=" " * 9, subsequent_indent=" " * 9)
+    lines += textwrap.wrap(finding.text, WIDTH, initial_indent=" " * 9, subsequent_indent=" " * 9)
     shown = finding.records if names is None else finding.records[:names]
     lines += [f"           {record}" for record in shown]
     if len(shown) < len(finding.records):
@@ -59,6 +61,6 @@ def _finding(finding: Finding, names: int | None) -> list[str]:
     return [*lines, ""]
 
 
-def _printable(name: str) -> str:
+def printable(name: str) -> str:
     """Return a name without characters that would move the cursor or color the screen."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in name)

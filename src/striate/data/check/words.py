@@ -7,10 +7,10 @@ from typing import TypeAlias
 
 import numpy as np
 
-from striate.data.check.report import Finding, Verdict
+from striate.data.check.report import Finding, Judged, Verdict
 from striate.data.check.seeing import Seen
 
-__all__ = ["Yield", "about", "images", "joined", "percent", "plural"]
+__all__ = ["Yield", "about", "counted", "images", "joined", "percent", "plural"]
 
 Yield: TypeAlias = Iterable[Finding | str]
 """What a check gives: findings, and remarks on how it looked."""
@@ -36,6 +36,11 @@ def about(
 def plural(count: int, one: str, many: str = "") -> str:
     """Return a number with its noun: ``1 image``, ``2 images``."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def counted(report: Judged) -> str:
+    """Return how many findings there are of each verdict: ``0 errors, 1 warning, 2 notes``."""
+    return ", ".join(plural(count, verdict) for verdict, count in report.counts.items())
 
 
 def images(rows: Sequence[int] | np.ndarray) -> str:

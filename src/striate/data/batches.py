@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Generator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import Protocol
 
@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from striate.data.buffers import Buffers
 from striate.data.pack.cache import cached, store
 from striate.data.pack.decoding import decoded
 from striate.data.pack.format import Settings
@@ -86,6 +87,7 @@ class Dataset:
     images: Tensor
     targets: Tensor
     skipped: tuple[str, ...] = ()
+    _buffers: Buffers = field(default_factory=Buffers, repr=False, compare=False)
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -100,9 +102,8 @@ class Dataset:
 
     def take(self, indices: IntArray) -> Tensor:
         """Return images by their numbers, uint8 ``(N, C, H, W)``."""
-        # 7 times as fast as self.images[indices], which copies byte by byte; into memory of numpy, which asks for huge
-        # pages, twice as fast again.
-        images = torch.from_numpy(np.empty((len(indices), *self.images.shape[1:]), np.uint8))
+        images = self._buffers.empty(len(indices), *self.images.shape[1:])
+        # 7 times as fast as self.images[indices], which copies byte by byte.
         torch.index_select(self.images, 0, torch.from_numpy(indices), out=images)
         return images
 

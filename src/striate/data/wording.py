@@ -9,6 +9,8 @@ _LONGEST = 200
 
 def printable(text: str) -> str:
     """Return a text in one line, without characters that would move the cursor or color the screen."""
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 

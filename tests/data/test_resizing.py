@@ -92,7 +92,8 @@ def test_jpeg_files_are_decoded_as_pillow_does(mode, quality, subsampling, progr
     data = written(image, quality=quality, subsampling=subsampling, progressive=progressive)
     with Image.open(io.BytesIO(data)) as opened:
         expected = np.asarray(opened)
-    assert np.array_equal(jpeg_pixels(data, mode).squeeze(), expected)
+        size = opened.size
+    assert np.array_equal(jpeg_pixels(data, mode, size).squeeze(), expected)
     shape = (1 if mode == "L" else 3, 20, 30)
     assert np.array_equal(Record("x", data).pixels(shape), pillow_resized(Image.fromarray(expected), 20, 30))
 
@@ -100,7 +101,7 @@ def test_jpeg_files_are_decoded_as_pillow_does(mode, quality, subsampling, progr
 @pytest.mark.parametrize("mode", ["CMYK", "L", "RGB"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize("least", [None, (10, 10)], ids=["whole", "part"])
+@pytest.mark.parametrize("least", [None, (10, 10), (100, 100), (239, 319)], ids=["1", "8th", "4th", "half"])
 def test_the_quick_way_is_the_same_way(mode, orientation, channels, least):
     exif = Image.Exif()
     exif[0x0112] = orientation
@@ -111,6 +112,8 @@ def test_the_quick_way_is_the_same_way(mode, orientation, channels, least):
 
 def test_where_simplejpeg_is_another_decoder_pillow_does_it(monkeypatch):
     data = written(photograph())
+    assert jpeg_pixels(data, "RGB", (61, 43)) is not None
+    assert jpeg_pixels(data, "RGB", (60, 43)) is None  # a size that it does not have
 
     class Other:
         @staticmethod
@@ -119,14 +122,14 @@ def test_where_simplejpeg_is_another_decoder_pillow_does_it(monkeypatch):
 
     monkeypatch.setitem(sys.modules, "simplejpeg", Other)
     jpeg._agreeing.cache_clear()
-    assert jpeg_pixels(data, "RGB") is None
+    assert jpeg_pixels(data, "RGB", (61, 43)) is None
     monkeypatch.setitem(sys.modules, "simplejpeg", None)  # which makes importing it fail
     jpeg._agreeing.cache_clear()
-    assert jpeg_pixels(data, "RGB") is None
+    assert jpeg_pixels(data, "RGB", (61, 43)) is None
     assert Record("x", data).pixels((3, 9, 9)).shape == (3, 9, 9)
     monkeypatch.undo()
     jpeg._agreeing.cache_clear()
-    assert jpeg_pixels(data, "RGB") is not None
+    assert jpeg_pixels(data, "RGB", (61, 43)) is not None
 
 
 @given(st.data())

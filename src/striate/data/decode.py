@@ -85,11 +85,9 @@ class Record:
             return to_pixels(self.open(least, max_pixels), shape)
         with _opened(self.data, self.name, self.digest, max_pixels) as (image, content):
             if image.format == "JPEG" and image.mode == MODES[shape[0]] and content is not None:
-                size = image.size
-                if _aimed(image, least) and image.size == size:
-                    pixels = jpeg_pixels(content, image.mode)
-                    if pixels is not None:
-                        return resized(pixels, *shape[1:])
+                pixels = jpeg_pixels(content, image.mode, image.size) if _aimed(image, least) else None
+                if pixels is not None:
+                    return resized(pixels, *shape[1:])
             return to_pixels(_decoded(image, least), shape)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import catalog
 import equivariance
+import flowers
 import photographs
 from lecture_numbers import LECTURES
 from lecture_numbers.page import page
@@ -111,6 +112,7 @@ def main() -> None:
     (DOCS / "networks.md").write_text(catalog.networks_page(), encoding="utf-8")
     (DOCS / "textbook.md").write_text(page(LECTURES), encoding="utf-8")
     photographs.write_page(DOCS / "photographs.md")
+    flowers.write_page(DOCS / "flowers.md", PICTURES)
     schema = json.dumps(json_schema(), indent=1)
     (DOCS / "network.schema.json").write_text(schema + "\n", encoding="utf-8")
 

@@ -53,7 +53,7 @@ def write_page(page: Path, pictures: Path) -> None:
 
 
 def _write(page: Path, pictures: Path, work: Path, authors: dict[str, str]) -> None:
-    check = _run(work, f"data check flowers --report check.html")
+    check = _run(work, "data check flowers --report check.html")
     shutil.copy(work / "check.html", pictures / REPORT)
     pack = _run(work, "data pack flowers --size 64 --out flowers.pack")
     foresee = _run(work, "check flowers.yaml --data flowers.pack --batch-size 25")

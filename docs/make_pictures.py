@@ -84,7 +84,8 @@ def help_text(command: str) -> str:
 def commands_page() -> str:
     """Return the page of every command's help."""
     parts = ["# Command line", "", "Made from `striate COMMAND --help`. Exit status: 0 done, 1 a failure", ""]
-    parts[2] += " explained in one message, 2 bad usage. `--debug` anywhere shows the traceback of an error."
+    parts[2] += " explained in one message, 2 bad usage, 130 ended by Ctrl-C. `--debug` anywhere shows the"
+    parts[2] += " traceback of an error."
     for command, about in COMMANDS.items():
         parts += [f"## striate {command}", "", about, "", "```text", help_text(command), "```", ""]
         for part in (part for part in PARTS if part.startswith(f"{command} ")):

@@ -23,6 +23,7 @@ __all__ = [
     "bad_argument",
     "did_you_mean",
     "listed",
+    "printable",
     "unknown_name",
     "validation_message",
 ]
@@ -90,6 +91,13 @@ def listed(names: Iterable[object], limit: int = 10) -> str:
     items = [str(n) for n in names]
     rest = len(items) - limit
     return ", ".join(items[:limit]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def printable(text: str) -> str:
+    """Return a text in one line, without characters that would move the cursor or color the screen."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def validation_message(owner: str, fields: Sequence[str], failures: Sequence[Mapping[str, Any]]) -> str:

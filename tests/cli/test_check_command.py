@@ -69,8 +69,13 @@ def test_options_of_training_count(striate, tmp_path):
 def test_bad_usage(failure, tmp_path):
     text = failure("check", "lenet5", "--data", "digits", "--report", tmp_path, status=2)
     assert text == f"--report {tmp_path}: is a folder; name the file to write, such as check.html."
+    for name in ("x.pdf", "x"):
+        text = failure("check", "lenet5", "--data", "digits", "--report", tmp_path / name, status=2)
+        assert text == (
+            f"--report {tmp_path / name}: a page is written; give it a name that ends in .html or .htm."
+        )
     assert failure("check", "lenet5", "--data", "digits", "--batch-size", 0, status=2).startswith(
-        "training: batch_size=0"
+        "--batch-size 0 must be"
     )
     assert failure("check", "lenet", "--data", "digits").startswith(
         "unknown network 'lenet'. Did you mean 'lenet5'"

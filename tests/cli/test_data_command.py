@@ -2,11 +2,13 @@
 
 import json
 
+import fsspec
 import pytest
 from PIL import Image
+from shard_files import write_set
 from toys import files_below, tiny, write_split_folder
 
-from striate.data import FolderSource, load_split
+from striate.data import FolderSource, load_split, open_source
 from striate.data.pack import cache
 from striate.data.pack.reader import PackSource
 
@@ -85,7 +87,7 @@ def test_failures(failure, root, tmp_path, monkeypatch):
 
 
 SIZE = "write one side, 160, or height and width, 160x120; 65535 at most."
-PIXELS = "must be 1 or more, or None for Pillow's limit."
+PIXELS = "must be 1 or more, or None for the usual limit."
 
 
 @pytest.mark.parametrize(
@@ -93,14 +95,16 @@ PIXELS = "must be 1 or more, or None for Pillow's limit."
     [
         ([], "striate data pack needs --size and --out, or --verify with the file of a pack."),
         (["--size", "8"], "striate data pack needs --size and --out, or --verify with the file of a pack."),
-        (["--size", "x", "--out", "f"], f"--size 'x': {SIZE}"),
-        (["--size", "8x", "--out", "f"], f"--size '8x': {SIZE}"),
-        (["--size", "0", "--out", "f"], f"--size '0': {SIZE}"),
-        (["--size", "65536", "--out", "f"], f"--size '65536': {SIZE}"),
-        (["--size", "8", "--out", "f", "--channels", "4"], "--channels 4: must be 1 (grey) or 3 (RGB)."),
-        (["--size", "8", "--out", "f", "--jpeg", "no"], "--jpeg='no': must be never, fine or fast."),
-        (["--size", "8", "--out", "f", "--max-pixels", "0"], f"--max-pixels=0: {PIXELS}"),
-        (["--size", "8", "--out", "f", "--workers", "0"], "--workers 0: must be 1 or more."),
+        (["--size", "x", "--out", "f.pack"], f"--size 'x': {SIZE}"),
+        (["--size", "8x", "--out", "f.pack"], f"--size '8x': {SIZE}"),
+        (["--size", "0", "--out", "f.pack"], f"--size '0': {SIZE}"),
+        (["--size", "65536", "--out", "f.pack"], f"--size '65536': {SIZE}"),
+        (["--size", "8", "--out", "f.pack", "--channels", "4"], "--channels 4: must be 1 (grey) or 3 (RGB)."),
+        (["--size", "8", "--out", "f.pack", "--jpeg", "no"], "--jpeg='no': must be never, fine or fast."),
+        (["--size", "8", "--out", "f.pack", "--max-pixels", "0"], f"--max-pixels=0: {PIXELS}"),
+        (["--size", "8", "--out", "f.pack", "--workers", "0"], "--workers 0: must be 1 or more."),
+        (["--size", "8", "--out", "o.txt"], "--out o.txt: must end in .pack, by which data are found to be a pack."),
+        (["--size", "8", "--out", "o"], "--out o: must end in .pack, by which data are found to be a pack."),
     ],
 )  # fmt: skip
 def test_bad_usage(failure, arguments, text):
@@ -111,7 +115,7 @@ def test_the_cache(striate, root, tmp_path, monkeypatch):
     monkeypatch.setenv("STRIATE_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(cache, "LEAST_IMAGES", 8)
     folder = tmp_path / "cache"
-    assert striate("data", "cache").out == f"{folder}: 0 entries, 0.0 MiB\n"
+    assert striate("data", "cache").out == f"{folder}: 0 packs, 0 copies, 0 indexes, 0.0 MiB\n"
     load_split(FolderSource(root), "train", (3, 8, 8))
     load_split(FolderSource(root), "val", (1, 30, 20))
     (folder / f"{'0' * 32}.pack").write_bytes(bytes(2**20))
@@ -121,7 +125,7 @@ def test_the_cache(striate, root, tmp_path, monkeypatch):
         f"     0.0 MiB  folder:{root}  val, 8 of 1×30×20",
         "     1.0 MiB  (damaged)",
     ]
-    assert lines[3:] == [f"{folder}: 3 entries, 1.0 MiB"]
+    assert lines[3:] == [f"{folder}: 3 packs, 0 copies, 0 indexes, 1.0 MiB"]
     told = json.loads(striate("data", "cache", "--json").out)
     assert told["folder"] == str(folder)
     (train,) = (entry for entry in told["entries"] if entry["split"] == "train")
@@ -131,13 +135,45 @@ def test_the_cache(striate, root, tmp_path, monkeypatch):
     total = sum(entry["bytes"] for entry in told["entries"])
     assert json.loads(striate("data", "cache", "--clear", "--json").out) == {
         "folder": str(folder),
-        "removed": 3,
+        "removed": {"entries": 3, "copies": 0, "indexes": 0},
         "bytes": total,
     }
     assert files_below(folder) == []
-    assert striate("data", "cache", "--clear").out == "removed 0 entries, 0.0 MiB\n"
+    assert striate("data", "cache", "--clear").out == "removed 0 packs, 0 copies, 0 indexes, 0.0 MiB\n"
     monkeypatch.setenv("STRIATE_CACHE", "off")
-    assert striate("data", "cache").out == "off: 0 entries, 0.0 MiB\n"
+    assert striate("data", "cache").out == "off: 0 packs, 0 copies, 0 indexes, 0.0 MiB\n"
+
+
+def test_copies_and_indexes_in_the_cache(striate, root, tmp_path, monkeypatch):
+    folder = tmp_path / "cache"
+    monkeypatch.setenv("STRIATE_CACHE", str(folder))
+    elsewhere = fsspec.filesystem("memory")
+    for path in root.rglob("*.png"):
+        elsewhere.pipe_file(f"/set/{path.relative_to(root).as_posix()}", path.read_bytes())
+    open_source("memory://set")
+    open_source(f"wds:{write_set(tmp_path / 'shards')}")
+    (folder / "known" / "notes.txt").write_text("mine")
+    copied = sum(path.stat().st_size for path in root.rglob("*.png"))
+    known = sum(path.stat().st_size for path in (folder / "known").glob("*.json"))
+    (copy,) = (folder / "remote").glob("?" * 32)
+    assert striate("data", "cache").out.splitlines() == [
+        "     0.0 MiB  memory://set  24 files, copied",
+        "     0.0 MiB  4 indexes of data",
+        f"{folder}: 0 packs, 1 copy, 4 indexes, 0.0 MiB",
+    ]
+    assert json.loads(striate("data", "cache", "--json").out) == {
+        "folder": str(folder),
+        "entries": [],
+        "copies": [{"folder": str(copy), "bytes": copied, "source": "memory://set", "files": 24}],
+        "indexes": {"count": 4, "bytes": known},
+    }
+    assert json.loads(striate("data", "cache", "--clear", "--json").out) == {
+        "folder": str(folder),
+        "removed": {"entries": 0, "copies": 1, "indexes": 4},
+        "bytes": copied + known,
+    }
+    left = [path for path in folder.rglob("*") if path.is_file() and path.suffix != ".lock"]
+    assert left == [folder / "known" / "notes.txt"]
 
 
 def test_help_and_unknown_parts(striate):

@@ -1,6 +1,7 @@
 """Exit statuses: 0 done, 1 a failure told in one message, 2 bad usage; tracebacks only when asked for."""
 
 import pytest
+from toys import write_image, write_split_folder
 
 import striate as st
 from striate.cli import inspect_command
@@ -67,6 +68,28 @@ def test_what_we_did_not_foresee_is_told_in_one_message_too(striate, failure, mo
         "run again with --debug to see where."
     )
     assert "in broken" in striate("inspect", "lenet5", "--debug").err
+
+
+NAUGHTY = "\x1b[31mred\x07\x9b2J\u202e"
+SHOWN = r"\x1b[31mred\x07\x9b2J\u202e"
+
+
+def test_control_characters_of_a_name_do_not_reach_the_terminal(striate, tmp_path):
+    odd = tmp_path / NAUGHTY
+    odd.mkdir()
+    image = write_image(odd / "one.png", 1)
+    write_split_folder(odd / "set")
+    for arguments, shown in (
+        (["data", "check", odd / "none"], "err"),
+        (["data", "check", odd / "none", "--debug"], "err"),
+        (["predict", odd, image], "err"),
+        (["data", "check", odd / "set", "--report", odd / "check.html"], "out"),
+        (["data", "pack", odd / "set", "--size", 4, "--out", odd / "a.pack"], "out"),
+        (["data", "pack", odd / "a.pack", "--verify"], "out"),
+    ):
+        done = striate(*arguments)
+        assert SHOWN in getattr(done, shown), arguments
+        assert all(line.isprintable() for line in (done.out + done.err).split("\n")), arguments
 
 
 def test_errors_of_the_system_are_no_bugs(failure):

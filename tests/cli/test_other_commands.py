@@ -85,6 +85,14 @@ def test_predict(striate, folder):
     assert done.out == f"{files[0]}: {first['class']} {first['probability']:.1%}\n"
 
 
+def test_an_image_with_control_characters_in_its_name(striate, folder, tmp_path):
+    odd = tmp_path / "\x1b[2J\n.png"
+    odd.write_bytes((folder / "set" / "test" / NAMES[0] / "000.png").read_bytes())
+    done = striate("predict", folder / "run", odd)
+    assert done.out.startswith(rf"{tmp_path}/\x1b[2J\n.png: ")
+    assert done.out.count("\n") == 1
+
+
 def test_predict_failures(failure, folder, tmp_path):
     missing = tmp_path / "none.png"
     assert failure("predict", folder / "run", missing) == f"{missing}: no such file."

@@ -120,11 +120,11 @@ def test_failures_leave_no_run(failure, data, net, tmp_path, change, message):
 @pytest.mark.parametrize(
     ("flag", "value", "message"),
     [
-        ("--lr", "nan", "training: lr=nan must be a finite number."),
-        ("--optimizer", "adam", "training: optimizer='adam' must be 'adamw' or 'sgd'."),
-        ("--patience", "0", "training: patience=0 must be greater than or equal to 1."),
-        ("--epochs", "1e308", "training: epochs=1e+308 must be less than or equal to 1000000."),
-        ("--batch-size", "9" * 23, f"training: batch_size={'9' * 23} must be less than or equal to 1000000."),
+        ("--lr", "nan", "--lr nan must be a finite number."),
+        ("--optimizer", "adam", "--optimizer 'adam' must be 'adamw' or 'sgd'."),
+        ("--patience", "0", "--patience 0 must be greater than or equal to 1."),
+        ("--epochs", "1e308", "--epochs 1e+308 must be less than or equal to 1000000."),
+        ("--batch-size", "9" * 23, f"--batch-size {'9' * 23} must be less than or equal to 1000000."),
     ],
 )
 def test_an_option_out_of_range_is_bad_usage(failure, data, net, tmp_path, flag, value, message):
@@ -132,6 +132,13 @@ def test_an_option_out_of_range_is_bad_usage(failure, data, net, tmp_path, flag,
     words = ["--data", data, "--out", tmp_path / "run", flag, value]
     assert failure("train", net, *words, status=2) == message
     assert files_below(tmp_path) == before
+
+
+def test_one_step_is_one(striate, data, net, tmp_path):
+    common = ("train", net, "--data", data, "--batch-size", 16, "--device", "cpu")
+    for epochs, told in ((1, "1 step,"), (2, "2 steps,")):
+        done = striate(*common, "--out", tmp_path / str(epochs), "--epochs", epochs)
+        assert f"\ndone after {told} " in done.out
 
 
 def test_out_that_exists(failure, data, net, tmp_path):

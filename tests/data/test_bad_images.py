@@ -225,4 +225,7 @@ def test_a_class_of_which_nothing_is_left(tmp_path, classes, named):
 def test_channels_that_no_image_has(tmp_path, channels):
     source = FolderSource(write_split_folder(tmp_path))
     text = message_of(DataError, load_split, source, "train", (channels, 8, 8))
-    assert text == f"the network reads {channels} channels; images give 1 (grey) or 3 (RGB)."
+    assert text == (
+        f"images cannot have {channels} channels, only 1 (grey) or 3 (RGB); write the network's input, or the "
+        "shape, as (1, H, W) or (3, H, W)."
+    )

@@ -1,6 +1,8 @@
 """Memory is used again when nothing can see it any more, and never before."""
 
+import copy
 import gc
+import pickle
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ VIEWS = {
     "a part of an array": lambda tensor: tensor.numpy()[0],
     "another type": lambda tensor: tensor.view(torch.int8),
     "the storage": lambda tensor: tensor.untyped_storage(),
+    "a memoryview": lambda tensor: memoryview(tensor.numpy()),
     "DLPack": lambda tensor: np.from_dlpack(tensor),
 }
 
@@ -50,6 +53,16 @@ def test_batches_that_are_kept_stay_what_they_are():
         batches[3]
     for batch in kept:
         assert torch.equal(batch.images, images[batch.indices])
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda value: pickle.loads(pickle.dumps(value))])
+def test_data_sets_can_be_copied(copied):
+    images = torch.arange(24, dtype=torch.uint8).reshape(2, 1, 3, 4)
+    dataset = Dataset(images, torch.tensor([0, 1]))
+    kept = Batches(dataset, 2, seed=0)[0].images
+    other = copied(dataset)
+    assert torch.equal(other.images, images)
+    assert Batches(other, 2, seed=0)[0].images.data_ptr() != kept.data_ptr()
 
 
 def test_a_few_are_held():

@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 from toys import message_of, write_image, write_split_folder
 
-from striate.data import FolderSource, open_source
+from striate.data import FolderSource, load_split, open_source
+from striate.data.check.listing import list_images
 from striate.errors import DataError
 
 
@@ -239,3 +240,46 @@ def test_too_few_files_to_set_some_aside(tmp_path):
         "2 files are too few to divide by content: the split 'val' would lack images. "
         "Add images, or make a val folder beside train."
     )
+
+
+def test_what_systems_leave_in_folders_is_passed_over(tmp_path):
+    root = write_flat_folder(tmp_path / "set")
+    before = FolderSource(root).fingerprint
+    for place in (root, root / "cat", root / "dog"):
+        for name in ("Thumbs.db", "desktop.ini", "ehthumbs.db", "Icon\r", ".DS_Store"):
+            (place / name).write_bytes(b"no image")
+        write_image(place / "__MACOSX" / "1.png", 1)
+    source = FolderSource(root)
+    assert source.class_names == ("cat", "dog")
+    assert source.fingerprint == before
+    assert sum(map(len, source.targets.values())) == 120
+    tree = list_images(root).tree
+    assert {name: len(files) for name, files in tree.files["all"].items()} == {"cat": 60, "dog": 60}
+    assert not tree.strays
+
+
+def test_other_files_among_images_are_named(tmp_path):
+    root = write_split_folder(tmp_path)
+    (root / "train" / "cat" / "notes.txt").write_text("whiskers")
+    text = message_of(DataError, load_split, FolderSource(root), "train", (3, 8, 8))
+    assert f"1 of 9 images in 'train' cannot be read: {root / 'train/cat/notes.txt'}: not an image." in text
+
+
+@pytest.mark.parametrize(
+    ("folder", "reason"),
+    [
+        ("images", "holds one class folder, 'images', and a table."),
+        ("train", "holds no class folders; put images in {r}/<class>/ or {r}/train/<class>/."),
+    ],
+    ids=["one class", "no class"],
+)
+def test_a_table_beside_one_folder_is_named(tmp_path, folder, reason):
+    for seed in range(60):
+        write_image(tmp_path / folder / f"{seed}.png", seed)
+    (tmp_path / "train.csv").write_text("path,label\n")
+    assert message_of(DataError, FolderSource, tmp_path) == (
+        f"{tmp_path}: {reason.format(r=tmp_path)} To train on the table in it, name that: csv:{tmp_path}/train.csv."
+    )
+    write_flat_folder(tmp_path, ("cat",))
+    if folder != "train":
+        assert FolderSource(tmp_path).class_names == ("cat", "images")

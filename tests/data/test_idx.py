@@ -190,3 +190,9 @@ def test_sizes_that_differ(tmp_path):
     write(tmp_path, "t10k-images-idx3-ubyte", encode(np.zeros((10, 5, 3))))
     expected = f"{tmp_path}: training and test images differ in size (3×5 and 5×3)."
     assert message_of(DataError, idx, tmp_path) == expected
+
+
+def test_axes_of_nothing_are_bounded_too(tmp_path):
+    path = tmp_path / "train-images-idx3-ubyte"
+    path.write_bytes(bytes([0, 0, 8, 3]) + (0).to_bytes(4, "big") + (2**32 - 1).to_bytes(4, "big") * 2)
+    assert "at most" in message_of(DataError, read_idx, path, 3)

@@ -396,3 +396,13 @@ def test_damaged_files_are_a_source_or_an_explanation(tmp_path_factory, data):
         assert text.startswith(str(path))
     else:
         assert source.array("test").dtype == np.uint8
+
+
+def test_axes_of_nothing_are_bounded_too(tmp_path):
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        header, {"descr": "|u1", "fortran_order": False, "shape": (0, 2**39, 2**39)}
+    )
+    (tmp_path / "x_train.npy").write_bytes(header.getvalue())
+    np.save(tmp_path / "y_train.npy", np.zeros(0, int))
+    assert "its header is damaged" in message_of(DataError, open_source, f"npy:{tmp_path}")

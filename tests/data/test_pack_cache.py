@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from shard_files import write_set
 from toys import files_below, message_of, toy_source, write_image, write_split_folder
 
-from striate.data import FolderSource, Record, load_split
+from striate.data import FolderSource, Record, load_split, open_source
 from striate.data.pack import cache
 from striate.data.pack.cache import cache_folder, cached, clear_cache, list_cache
 from striate.data.pack.reader import PackSource
-from striate.errors import ChangedError
+from striate.errors import ChangedError, DataError
 
 SHAPE = (3, 6, 5)
 
@@ -93,6 +94,12 @@ def test_another_content_or_order_is_another_entry(folder, root):
     assert cached(FolderSource(root), "train", SHAPE) is None
 
 
+def test_a_limit_of_pixels_holds_for_what_is_cached(folder, root, monkeypatch):
+    load_split(FolderSource(root), "train", SHAPE)
+    monkeypatch.setenv("STRIATE_MAX_PIXELS", "10")
+    assert "20 of 20 images" in message_of(DataError, load_split, FolderSource(root), "train", SHAPE)
+
+
 def test_what_is_not_cached(folder, root, monkeypatch):
     load_split(toy_source(train=100), "train", (1, 4, 4))  # held in memory
     (root / "val" / "dog" / "bad.png").write_text("no image")
@@ -110,6 +117,14 @@ def test_what_is_not_cached(folder, root, monkeypatch):
     assert list_cache() == []
     load_split(FolderSource(root), "train", SHAPE)
     assert len(list_cache()) == 1
+
+
+def test_a_streamed_split_is_not_read_to_ask_for_its_entry(folder, tmp_path, monkeypatch):
+    source = open_source(f"wds:{write_set(tmp_path / 'shards', train=(30,))}")
+    asked = []
+    monkeypatch.setattr(type(source), "record", lambda *given: asked.append(given))
+    assert cached(source, "train", SHAPE) is None
+    assert asked == []
 
 
 @pytest.mark.parametrize("damage", ["cut", "flipped", "empty", "foreign", "of another"])

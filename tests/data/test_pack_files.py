@@ -4,6 +4,8 @@ import json
 import os
 import resource
 import struct
+import subprocess
+import sys
 import zlib
 from pathlib import Path
 
@@ -13,12 +15,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from toys import message_of, toy_source
 
+from striate.data import ArraySource
 from striate.data.pack.format import PREFIX_SIZE, images_per_block
 from striate.data.pack.packing import pack_source
 from striate.data.pack.reader import PackSource
 from striate.errors import DataError
 
 SOURCE = toy_source(train=20_000, val=24, test=24)
+SOURCE_ARRAYS = {split: SOURCE.array(split) for split in SOURCE.targets}
+SOURCE_TARGETS = dict(SOURCE.targets)
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +67,7 @@ def tried(path, values):
         return set(arrays) <= {"train", "val", "test"}
     assert told.startswith(f"{path}: ")
     assert len(told) < 1000
+    assert told.isprintable()
     return False
 
 
@@ -202,7 +208,19 @@ def lie(header, path, value):
         (("mean",), [0.5, 0.5]),
         (("class_names",), ["left"]),
         (("splits",), None),
+        (("splits",), {}),
+        (("class_names",), []),
+        (("class_names",), ["left", "left", "right"]),
+        (("class_names",), ["left", "middle", "\x1b[31m"]),
+        (("class_names",), ["left", "middle", ""]),
+        (("class_names",), ["left", "middle", "x" * 5000]),
+        (("mean",), [float("nan")]),
+        (("mean",), [float("inf")]),
+        (("mean",), [-1.0]),
+        (("std",), [2**63]),
         (("more",), 1),
+        (("\x1b[31m",), 1),
+        (("splits", "\x1b"), {}),
     ],
 )
 def test_a_header_that_lies(folder, whole, path, value):
@@ -212,6 +230,28 @@ def test_a_header_that_lies(folder, whole, path, value):
     assert not tried(file, with_header(whole, lie(header, path, value)))
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50 * 1024
     assert tried(file, with_header(whole, header))
+
+
+@pytest.mark.parametrize("name", ["\x1b", "all", ""], ids=["code", "unknown", "empty"])
+def test_a_split_of_another_name(folder, whole, name):
+    _, header = header_of(whole)
+    header["splits"][name] = header["splits"].pop("test")
+    path = folder / "split.pack"
+    path.write_bytes(with_header(whole, header))
+    told = message_of(DataError, PackSource, path)
+    assert told == (
+        f"{path}: its header: its splits are 'train', 'val', {name!r}; a pack has some of train, val, test."
+    )
+
+
+def test_what_could_not_be_read_is_not_packed(tmp_path):
+    for source in (
+        ArraySource("odd", SOURCE_ARRAYS, SOURCE_TARGETS, ("left", "middle", "\x1b")),
+        ArraySource("odd", {"all": SOURCE_ARRAYS["val"]}, {"all": SOURCE_TARGETS["val"]}, SOURCE.class_names),
+    ):
+        told = message_of(DataError, pack_source, source, tmp_path / "a.pack", (1, 8, 8))
+        assert told.startswith("odd: its ")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_names_that_end_nowhere(folder, whole):
@@ -286,3 +326,46 @@ def test_it_is_read_as_it_was_opened(folder, whole):
     (folder / "other").write_bytes(bytes(10))
     Path(folder / "other").replace(path)
     assert np.array_equal(pack.array("val"), SOURCE.array("val"))
+
+
+READING = """
+import sys
+import numpy as np
+from striate.data import PackSource
+from striate.errors import DataError
+
+pack = PackSource(sys.argv[1])
+targets = pack.targets["train"].copy()
+print("open", flush=True)
+input()
+for call in (
+    lambda: pack.record("train", 19_999),
+    lambda: pack.array("train"),
+    lambda: pack.array("val"),
+    pack.verify,
+):
+    try:
+        call()
+    except DataError as error:
+        print(error)
+assert np.array_equal(pack.targets["train"], targets)
+"""
+
+
+@pytest.mark.parametrize("how", ["cut", "written anew"])
+def test_a_pack_that_is_cut_short_while_it_is_open(folder, whole, how):
+    """To read a mapping beyond the end of its file ends the process; here it is told, and labels stay."""
+    path = folder / "mapped.pack"
+    path.write_bytes(whole)
+    with subprocess.Popen(
+        [sys.executable, "-c", READING, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout.readline() == "open\n"
+        if how == "cut":
+            os.truncate(path, 8192)
+        else:
+            path.write_bytes(whole[: len(whole) // 2])
+        told, _ = process.communicate("\n")
+    assert process.returncode == 0
+    line = f"{path}: has been cut short since it was opened; restore it and start again."
+    assert told.splitlines() == [line] * 4

@@ -232,7 +232,7 @@ def test_bad_images_are_left_out_when_told_so(tmp_path, workers):
 @pytest.mark.parametrize(
     ("split", "text"),
     [
-        ("val", "none of the images in 'val' can be read."),
+        ("val", "none of the 8 images in 'val' can be read."),
         ("train/cat", "no image in 'train' for the class cat can be read. Repair them or add others, or "
          "remove the class from every split."),
     ],
@@ -287,7 +287,7 @@ def test_a_bomb_takes_no_memory(tmp_path):
     ("options", "text"),
     [
         ({"jpeg": "no"}, "jpeg='no': must be never, fine or fast."),
-        ({"max_pixels": 0}, "max_pixels=0: must be 1 or more, or None for Pillow's limit."),
+        ({"max_pixels": 0}, "max_pixels=0: must be 1 or more, or None for the usual limit."),
     ],
 )
 def test_settings_are_checked(options, text):
@@ -297,7 +297,14 @@ def test_settings_are_checked(options, text):
 @pytest.mark.parametrize(
     ("shape", "text"),
     [
-        ((2, 8, 8), "the network reads 2 channels; images give 1 (grey) or 3 (RGB)."),
+        (
+            (2, 8, 8),
+            "images cannot have 2 channels, only 1 (grey) or 3 (RGB); write the network's input, or the shape, as "
+            "(1, H, W) or (3, H, W).",
+        ),
+        ((32, 32), "shape=(32, 32): must be (C, H, W) with sides from 1 to 65535."),
+        (32, "shape=32: must be (C, H, W) with sides from 1 to 65535."),
+        ((3, 8.5, 8), "shape=(3, 8.5, 8): must be (C, H, W) with sides from 1 to 65535."),
         ((3, 0, 8), "shape=(3, 0, 8): must be (C, H, W) with sides from 1 to 65535."),
         ((3, 8, 65536), "shape=(3, 8, 65536): must be (C, H, W) with sides from 1 to 65535."),
     ],
@@ -308,6 +315,16 @@ def test_shapes_are_checked(tmp_path, shape, text):
         message_of(DataError, pack_source, toy_source(), tmp_path / "x.pack", (1, 8, 8), workers=0)
         == "workers=0: must be 1 or more, or None for one per core."
     )
+
+
+def test_a_file_may_be_named_by_a_text(tmp_path):
+    pack_source(toy_source(), str(tmp_path / "x.pack"), (1, 8, 8))
+    assert PackSource(tmp_path / "x.pack").shape == (1, 8, 8)
+
+
+def test_what_is_no_source_is_refused(tmp_path):
+    text = message_of(DataError, pack_source, "digits", tmp_path / "x.pack", (1, 8, 8))
+    assert text == "source='digits': must be a Source, as open_source(name) gives it."
 
 
 def test_files_that_change_while_they_are_read(tmp_path):
@@ -348,7 +365,7 @@ def test_a_disk_that_is_too_small_is_seen_at_once(tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10, 5, 2**10))
     source = toy_source(train=10_000)
     text = message_of(DataError, pack_source, source, tmp_path / "x.pack", (3, 64, 64))
-    assert text == f"{tmp_path / 'x.pack'}: the pack takes about 120 MiB, and 0 MiB are free there."
+    assert text == f"{tmp_path / 'x.pack'}: the pack takes about 119.7 MiB, and 1.0 KiB are free there."
     assert files_below(tmp_path) == []
 
 
@@ -448,3 +465,16 @@ def test_flowers_packed_are_the_flowers(data_folder, tmp_path):
         assert np.array_equal(pack.array("train")[i], to_pixels(source.image("train", i), (3, 40, 30)))
     assert pack.class_names == ("daisy", "dandelion", "roses", "sunflowers", "tulips")
     pack.verify()
+
+
+def test_an_array_that_would_be_copied_is_packed_image_by_image(tmp_path, monkeypatch):
+    """Here the validation images lie among those of training, so that either split would be a copy."""
+    images = np.random.default_rng(0).integers(0, 256, (200, 1, 6, 6), np.uint8)
+    np.save(tmp_path / "x_train.npy", images)
+    np.save(tmp_path / "y_train.npy", np.arange(200) % 2)
+    source = open_source(f"npy:{tmp_path}")
+    expected = {split: source.array(split).copy() for split in source.targets}
+    monkeypatch.setattr(type(source), "array", None)
+    pack = packed(source, tmp_path / "x.pack", (1, 6, 6))
+    for split, array in expected.items():
+        assert np.array_equal(pack.array(split), array)

@@ -266,3 +266,21 @@ def test_damaged_files_are_a_source_or_an_explanation(tmp_path_factory, data):
         assert str(root) in text
     else:
         assert set(source.targets) == {"train", "val"}
+
+
+@pytest.mark.parametrize("below", ["", "data"])
+def test_a_folder_of_shards_needs_no_kind(tmp_path, below):
+    for split, seeds in {"train": [1, 2, 3], "val": [4, 5]}.items():
+        write(tmp_path / below / f"{split}-0.parquet", seeds)
+    (tmp_path / "README.md").write_text("a set")
+    assert open_source(tmp_path).name == f"parquet:{tmp_path}"
+    check(open_source(str(tmp_path)), "val", [4, 5])
+
+
+def test_shards_beside_class_folders_are_no_data(tmp_path):
+    for seed in range(16):
+        folder = tmp_path / ("train", "val")[seed % 2] / NAMES[seed // 2 % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{seed}.png").write_bytes(png(seed)[0])
+    write(tmp_path / "train.parquet", [1, 2])
+    assert open_source(tmp_path).name == f"folder:{tmp_path}"

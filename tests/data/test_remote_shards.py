@@ -16,7 +16,7 @@ from toys import message_of, quick, tiny
 from striate.data import open_source, pack_source
 from striate.data.remote import trouble
 from striate.data.sources import shards_places
-from striate.errors import DataError
+from striate.errors import ChangedError, DataError
 from striate.train import Finished, train
 
 
@@ -31,6 +31,7 @@ class Server(http.server.ThreadingHTTPServer):
         self.root = root
         self.asked = []
         self.ranges = True
+        self.says_no_ranges = False
         self.version = "ETag"
         self.forbidden = ()
         self.cut = 0  # how many more answers to ranges are cut off
@@ -40,7 +41,9 @@ class Server(http.server.ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_address[1]}"
 
     def fetched(self):
-        return [path for method, path, _ in self.asked if method == "GET" and path.endswith(".tar")]
+        """The shards that were asked for, but for the byte by which it is tried whether parts are given."""
+        asked = [(path, part) for method, path, part in self.asked if method == "GET"]
+        return [path for path, part in asked if path.endswith(".tar") and part != "bytes=1-1"]
 
     def handle_error(self, request, _):
         """Be silent: clients go away in the midst of things on purpose."""
@@ -86,6 +89,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.send_header("ETag", f'"{hash(data)}"')
         elif server.version:
             self.send_header("Last-Modified", formatdate(place.stat().st_mtime if place.is_file() else 0))
+        if server.says_no_ranges:
+            self.send_header("Accept-Ranges", "none")
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -205,14 +210,29 @@ def test_training_and_packing_from_the_web(server, tmp_path):
     assert header.splits["train"].count == 18
 
 
-def test_a_server_without_ranges(server, monkeypatch):
-    monkeypatch.setattr(shards_places, "_AHEAD", 2000)
-    server.ranges = False
+NO_PARTS = (
+    "cannot be read: its server does not give parts of files; copy the shards to this machine, or serve them by one "
+    "that does (nginx, S3)."
+)
+
+
+@pytest.mark.parametrize("told", [False, True], ids=["silent", "told"])
+@pytest.mark.parametrize("ahead", [2000, 4 * 2**20], ids=["larger than a block", "within a block"])
+def test_a_server_without_ranges(server, monkeypatch, ahead, told):
+    monkeypatch.setattr(shards_places, "_AHEAD", ahead)
+    server.ranges, server.says_no_ranges = False, told
     write_tar(server.root / "train.tar", samples(range(60)))
     text = message_of(DataError, open_source, f"wds:{server.url}/train.tar")
-    assert text.startswith(f"{server.url}/train.tar: cannot be read: ")
-    assert "range requests" in text
-    assert text.endswith("if the server does not serve parts of files, download it.")
+    assert text == f"{server.url}/train.tar: {NO_PARTS}"
+
+
+def test_a_server_that_gives_parts_no_more(server):
+    write_set(server.root)
+    open_source(f"wds:{server.url}")
+    server.ranges = False
+    source = open_source(f"wds:{server.url}")  # by the index that is remembered
+    text = message_of(DataError, source.record, "train", 3)
+    assert text == f"{server.url}/train-000.tar: {NO_PARTS}"
 
 
 def test_a_server_that_cuts_off(server):
@@ -232,7 +252,7 @@ def test_a_shard_that_changes_or_goes_away(server):
     write_set(server.root)
     source = open_source(f"wds:{server.url}")
     write_tar(server.root / "train-000.tar", samples(range(20, 25)))
-    assert message_of(DataError, source.record, "train", 1).startswith(f"{server.url}/train-000.tar: ")
+    assert message_of(ChangedError, source.record, "train", 1).startswith(f"{server.url}/train-000.tar: ")
     (server.root / "train-001.tar").unlink()
     assert message_of(DataError, source.record, "train", 5).startswith(
         f"{server.url}/train-001.tar: cannot be read: there is nothing there (404)"

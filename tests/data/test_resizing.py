@@ -1,6 +1,7 @@
 """Compiled resizing and the quick way through JPEG files give what Pillow gives, and step back where they cannot."""
 
 import io
+import os
 import subprocess
 import sys
 
@@ -149,3 +150,20 @@ def outcome(call):
         return call().tolist()
     except DataError as error:
         return str(error)
+
+
+def test_what_is_not_compiled_is_not_taken():
+    code = """
+from striate.data.resize import prepare, resizing
+prepare().join()
+print(resizing._compiled)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "NUMBA_DISABLE_JIT": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    assert done.stdout == "None\n"

@@ -4,8 +4,10 @@ import hashlib
 import io
 import json
 import os
+import subprocess
 import sys
 import tarfile
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -15,6 +17,8 @@ from shard_files import encoded, pixels, samples, write_set, write_tar
 from toys import files_below, message_of
 
 from striate.data import load_split, open_source, remembering
+from striate.data.sources.shards import ShardSource
+from striate.data.sources.shards_index import ShardIndex, Wanted
 from striate.data.sources.shards_patterns import matching
 from striate.errors import ChangedError, DataError
 
@@ -658,6 +662,55 @@ def test_indexes_are_bounded(tmp_path, cache, monkeypatch):
     assert indexes(cache) == paths[3:]
 
 
+def test_a_long_name_takes_its_own_room_only():
+    names = ["x" * 1000, *(f"{number:06}.png" for number in range(20_000))]
+    count = len(names)
+    digests = [hashlib.sha256(name.encode()).hexdigest() for name in names]
+    labels = [number % 2 for number in range(count)]
+    index = ShardIndex(
+        names=names, offsets=list(range(count)), sizes=[1] * count, digests=digests, labels=labels
+    )
+    tracemalloc.start()
+    try:
+        source = ShardSource(
+            "wds:x", [], [index], {"train": list(range(count)), "val": []}, None, Wanted(), 8
+        )
+        held = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert len(source.targets["train"]) == count
+    assert held < 500 * count  # 1,000 if all were as long
+
+
+def test_names_of_any_length_and_letters_are_told(tmp_path):
+    texts = ["a.png", f"{'long' * 50}.png", "\u00e9\u4e2d.png", "\U0001f600.png"]
+    members = [
+        (name, data)
+        for seed, text in enumerate(texts)
+        for name, data in ((text, encoded(seed)), (text.replace("png", "cls"), str(seed % 2).encode()))
+    ]
+    write_tar(tmp_path / "train-0.tar", members)
+    write_tar(tmp_path / "val-0.tar", samples(range(2)))
+    source = open_source(f"wds:{tmp_path}")
+    assert [source.record("train", i).name.rpartition(": ")[2] for i in range(4)] == texts
+
+
+def test_what_is_kept_is_utf_8_whatever_the_locale(tmp_path):
+    program = r"""
+from striate.data.remembering import remember, remembered
+from striate.data.sources.shards_index import ShardIndex
+
+index = ShardIndex(names=["\u00e9.png"], offsets=[0], sizes=[1], digests=["0" * 64], labels=["\u4e2d"])
+remember(["key"], index)
+assert remembered(["key"], ShardIndex) == index
+"""
+    plain = {"STRIATE_CACHE": str(tmp_path), "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=os.environ | plain, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def test_shards_that_change_after_they_were_opened(tmp_path):
     path = write_set(tmp_path, train=(5,)) / "train-000.tar"
     source = open_source(f"wds:{tmp_path}")
@@ -685,3 +738,13 @@ def test_shards_that_change_after_they_were_opened(tmp_path):
     assert message_of(DataError, load_split, source, "train", (3, 5, 6)).startswith(
         f"{source.name}: 5 of 5 images in 'train' cannot be read: {path}: cannot be read: No such file"
     )
+
+
+@pytest.mark.parametrize(
+    "names", [("train-0.tar", "val-0.tar"), ("train/0.tar", "val/0.tar")], ids=["flat", "split"]
+)
+def test_a_folder_of_shards_needs_no_kind(tmp_path, names):
+    for number, name in enumerate(names):
+        write_tar(tmp_path / "s" / name, samples([2 * number, 2 * number + 1]))
+    assert open_source(tmp_path / "s").name == f"wds:{tmp_path / 's'}"
+    assert open_source(str(tmp_path / "s")).fingerprint == open_source(f"wds:{tmp_path / 's'}").fingerprint

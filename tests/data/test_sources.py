@@ -1,11 +1,16 @@
 """`open_source` and `ArraySource`: what they take, and what they say to anything else."""
 
+import itertools
+
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
-from toys import message_of, toy_source, write_split_folder
+from shard_files import write_set
+from toys import message_of, toy_source, write_image, write_split_folder
 
-from striate.data import ArraySource, FolderSource, idx, load_split, open_source, read_idx
+from striate.data import ArraySource, FolderSource, idx, load_split, open_source, pack_source, read_idx
 from striate.errors import DataError
 
 LOCATIONS = (
@@ -21,7 +26,7 @@ KNOWN = "Known: cifar10, cifar100, csv, folder, hf, idx, jsonl, npy, npz, pack, 
     [
         ("digit", f"no data called 'digit': {KINDS} Did you mean 'digits'?"),
         ("DIGITS", f"no data called 'DIGITS': {KINDS} Did you mean 'digits'?"),
-        ("nowhere/at/all", f"no data called 'nowhere/at/all': {KINDS}"),
+        ("nowhere/at/all", "no data called 'nowhere/at/all': no such file or folder."),
         ("id:mnist", f"unknown kind of data 'id'. Did you mean 'idx'? {KNOWN}"),
         ("foldr:x", f"unknown kind of data 'foldr'. Did you mean 'folder'? {KNOWN}"),
         ("digits:x", f"unknown kind of data 'digits'. {KNOWN}"),
@@ -33,12 +38,84 @@ KNOWN = "Known: cifar10, cifar100, csv, folder, hf, idx, jsonl, npy, npz, pack, 
             f"'' names no data; write digits, a folder, a file, or kind:location ({LOCATIONS}).",
         ),
         ("folder:nowhere", "nowhere: no such folder."),
-        ("C:\\nowhere", f"no data called 'C:\\\\nowhere': {KINDS}"),
-        ("./a:b", f"no data called './a:b': {KINDS}"),
+        ("C:\\nowhere", "no data called 'C:\\\\nowhere': no such file or folder."),
+        ("./a:b", "no data called './a:b': no such file or folder."),
+        ("nope.csv?path=a:b", "unknown kind of data 'nope.csv?path=a'. " + KNOWN),
+        ("nope.csv?path=a", "no data called 'nope.csv?path=a': no such file or folder."),
+        ("nope.CSV", "no data called 'nope.CSV': no such file or folder."),
     ],
 )
 def test_unknown_data(name, message):
     assert message_of(DataError, open_source, name) == message
+
+
+@pytest.mark.parametrize("name", [["a"], 3, None, b"digits"], ids=["list", "int", "None", "bytes"])
+def test_what_is_no_name(name):
+    assert message_of(DataError, open_source, name) == (
+        f"name={name!r}: must be the name of data: a str, or the Path of a folder or file."
+    )
+
+
+@pytest.fixture(params=["arrays", "encoded", "folder", "table", "stored", "pack", "shards"])
+def one_source(request, tmp_path):
+    """A source of two images each in train and val."""
+    images = {split: np.zeros((2, 1, 8, 8), np.uint8) for split in ("train", "val")}
+    held = ArraySource("toy", images, dict.fromkeys(images, np.arange(2)), ("a", "b"))
+    match request.param:
+        case "arrays":
+            return held
+        case "pack":
+            pack_source(held, tmp_path / "a.pack", (1, 8, 8))
+            return open_source(tmp_path / "a.pack")
+        case "stored":
+            parts = {f"{split}_images": images[split][:, 0] for split in images}
+            parts |= {f"{split}_labels": np.arange(2) for split in images}
+            np.savez(tmp_path / "a.npz", **parts)
+            return open_source(tmp_path / "a.npz")
+        case "shards":
+            return open_source(f"wds:{write_set(tmp_path / 'shards', train=(2,), val=(2,))}")
+    root = tmp_path / "set"
+    files = [
+        (split, label, write_image(root / split / label / "0.png", place))
+        for place, (split, label) in enumerate(itertools.product(("train", "val"), "ab"))
+    ]
+    if request.param == "folder":
+        return FolderSource(root)
+    if request.param == "table":
+        lines = [f"{path},{label},{split}" for split, label, path in files]
+        (tmp_path / "a.csv").write_text("\n".join(["path,label,split", *lines]))
+        return open_source(tmp_path / "a.csv")
+    table = [
+        {"image": {"bytes": path.read_bytes()}, "label": label, "split": split}
+        for split, label, path in files
+    ]
+    for split in ("train", "val"):
+        rows = [{"image": row["image"], "label": row["label"]} for row in table if row["split"] == split]
+        (tmp_path / "rows").mkdir(exist_ok=True)
+        pq.write_table(pa.Table.from_pylist(rows), tmp_path / "rows" / f"{split}-0.parquet")
+    return open_source(f"parquet:{tmp_path / 'rows'}")
+
+
+def test_a_split_that_no_source_has(one_source):
+    text = (
+        f"{one_source.name} has no split 'tst'; it has train, val. "
+        "Choose one of them, such as --split val (split='val')."
+    )
+    assert message_of(DataError, one_source.record, "tst", 0) == text
+    assert message_of(DataError, one_source.split_targets, "tst") == text
+    if one_source.array("val") is not None:
+        assert message_of(DataError, one_source.array, "tst") == text
+
+
+@pytest.mark.parametrize("index", [2, -3, 99999])
+def test_an_image_that_is_not_there(one_source, index):
+    text = message_of(IndexError, one_source.record, "train", index)
+    assert text == f"{one_source.name} has 2 images in 'train', numbered from 0; none is {index}."
+
+
+def test_images_counted_from_the_end(one_source):
+    last, same = one_source.image("val", 1), one_source.image("val", -1)
+    assert np.array_equal(np.asarray(last), np.asarray(same))
 
 
 @pytest.mark.parametrize("reader", [FolderSource, idx, lambda name: read_idx(name, axes=1)])

@@ -38,6 +38,7 @@ def test_the_set(tmp_path, inside):
     assert source.name == f"stl10:{tmp_path}"
     assert source.class_names == NAMES
     assert source.shape == (3, 96, 96)
+    assert not source.in_place  # planes are to be transposed
     images, labels = made["test"]
     assert np.array_equal(source.array("test"), images)
     assert source.targets["test"].tolist() == (labels - 1).tolist()

@@ -148,7 +148,7 @@ def test_what_is_streamed_and_what_is_not(tmp_path):
         f"{source.name} has no split 'test'; it"
     )
     assert message_of(DataError, open_split, source, "val", (2, 5, 6)).startswith(
-        "the network reads 2 channels"
+        "images cannot have 2 channels"
     )
 
 

@@ -259,6 +259,15 @@ def test_sizes_that_lie_take_no_memory(tmp_path):
 
 
 SMALL = matrix("<", "X", np.arange(6, dtype=np.uint8).reshape(2, 3))
+EMPTY = matrix("<", "X", np.zeros((0, 7, 7, 7), np.uint8)).replace(
+    struct.pack("<i", 7) * 3, struct.pack("<i", 2**31 - 1) * 3
+)
+
+
+def test_an_empty_array_is_read(tmp_path):
+    path = tmp_path / "a.mat"
+    path.write_bytes(mat(matrix("<", "X", np.zeros((0, 5), np.uint8))))
+    assert read_mat(path, ["X"])["X"].shape == (0, 5)
 
 
 @pytest.mark.parametrize(
@@ -288,6 +297,11 @@ SMALL = matrix("<", "X", np.arange(6, dtype=np.uint8).reshape(2, 3))
             mat(SMALL.replace(struct.pack("<ii", 2, 3), struct.pack("<ii", -2, -3))),
             "'X' says the shape (-2, -3), which",
         ),
+        (mat(EMPTY), "'X' says the shape (0, 2147483647, 2147483647, 2147483647), which cannot be."),
+        (
+            mat(deflated(EMPTY)),
+            "'X' says the shape (0, 2147483647, 2147483647, 2147483647), which cannot be.",
+        ),
         (
             mat(SMALL.replace(struct.pack("<II", 6, 8), struct.pack("<II", 6, 2**31))),
             "damaged: the flags of a variable are",
@@ -305,7 +319,7 @@ SMALL = matrix("<", "X", np.arange(6, dtype=np.uint8).reshape(2, 3))
             "no-stream",
             "many",
         ),
-        *("count", "type", "shape", "flags"),
+        *("count", "type", "shape", "empty", "empty-deflated", "flags"),
     ],
 )
 def test_a_bad_matrix_is_refused(tmp_path, data, message):

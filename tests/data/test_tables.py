@@ -338,7 +338,7 @@ def test_json_lines_that_are_wrong(tmp_path, text, reason):
         ("?label=labels", "has no column 'labels'; it has 'path', 'label', 'split'. Did you mean 'label'?"),
         (
             "?lable=label",
-            "?lable=label: unknown option 'lable'. Did you mean 'label'? Known: height, label, path, split,",
+            "?lable=label: unknown option 'lable'. Did you mean 'label'? Known: folder, height, label, path,",
         ),
     ],
 )

@@ -180,3 +180,18 @@ def test_an_open_image_that_is_cut_short(toy_run, tmp_path):
         text = message_of(DataError, st.Run(toy_run).predict, [cut])
     assert text.startswith(f"{tmp_path / 'cut.png'}: ")
     assert "truncated" in text
+
+
+def test_all_images_that_cannot_be_read_are_named(toy_run, tmp_path):
+    good = write_image(tmp_path / "good.png", 1, mode="L")
+    bad = [tmp_path / f"{number:03}.png" for number in range(100)]
+    problems = [f"{path}: no such file" for path in bad]
+    text = message_of(DataError, st.Run(toy_run).predict, [bad[0], good, bad[1]])
+    assert text == f"2 images cannot be read: {problems[0]}; {problems[1]}."
+    text = message_of(DataError, st.Run(toy_run).predict, [good, *bad])
+    assert text == f"100 images cannot be read: {'; '.join(problems[:10])}; and 90 more."
+
+
+def test_a_folder_is_no_image(toy_run, tmp_path):
+    text = message_of(DataError, st.Run(toy_run).predict, [tmp_path])
+    assert text == f"{tmp_path}: is a folder; name the files in it, such as {tmp_path}/*.jpg."

@@ -182,9 +182,10 @@ def test_shards_that_go_away_leave_a_checkpoint(tmp_path):
                 for path in (tmp_path / "shards").glob("train-*.tar"):
                     path.unlink()
 
-    with pytest.raises(DataError, match=r"train-[012]\.tar: cannot be read: No such file"):
+    with pytest.raises(DataError, match=r"train-[012]\.tar: cannot be read: No such file") as caught:
         follow()
     last = [event.step for event in seen if isinstance(event, StepDone)][-1]
+    assert str(caught.value).endswith(f". A checkpoint of step {last} was saved in {tmp_path / 'run'}.")
     assert 2 <= last < 68
     assert seen[-1] == Checkpointed(
         step=last,

@@ -36,7 +36,8 @@ def net(*layers, input=(1, 8, 8)):
         (
             net(Flatten(), Linear(3), input=(2, 8, 8)),
             DataError,
-            "the network reads 2 channels; images give 1 (grey) or 3 (RGB).",
+            "images cannot have 2 channels, only 1 (grey) or 3 (RGB); write the network's input, "
+            "or the shape, as (1, H, W) or (3, H, W).",
         ),
         (
             net(Flatten(), Linear(10)),
@@ -131,7 +132,7 @@ def test_one_class(tmp_path):
     parts = {"train": images, "val": images}
     source = ArraySource("x", parts, {s: np.zeros(4, int) for s in parts}, ("a",))
     text = message_of(DataError, train, tiny(1), source, quick(), tmp_path / "run")
-    assert text == "the data has 1 class; a classifier needs two or more."
+    assert text == "the data has 1 class, 'a'; a classifier needs two or more."
 
 
 def test_a_source_without_a_validation_split(tmp_path):

@@ -14,6 +14,7 @@ import typer
 
 import striate
 from striate.cli.arguments import UsageError
+from striate.cli.console import warn
 from striate.errors import StriateError
 
 __all__ = ["COMMANDS", "PARTS", "main"]
@@ -64,8 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _fail(message: str, debug: bool, status: int = 1) -> None:
     if debug:
-        traceback.print_exc()
-    print(f"striate: {message}", file=sys.stderr)
+        warn(traceback.format_exc().rstrip("\n"))
+    warn(f"striate: {message}")
     sys.exit(status)
 
 

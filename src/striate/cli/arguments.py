@@ -7,14 +7,17 @@ import inspect
 import re
 import types
 import typing
-from collections.abc import Callable
-from typing import Annotated, Any, Literal, get_args, get_origin
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 import typer
 
-from striate.errors import StriateError
+from striate.errors import ConfigError, StriateError
 
-__all__ = ["NETWORK_HELP", "UsageError", "parse_shape", "with_options_of"]
+__all__ = ["NETWORK_HELP", "UsageError", "configured", "parse_shape", "with_options_of"]
+
+_T = TypeVar("_T")
+_OPTION = re.compile(r"^\w+: (\w+)=")  # as a configuration tells a bad value: "training: batch_size=0 must …"
 
 
 class UsageError(StriateError):
@@ -52,6 +55,19 @@ def with_options_of(config: type[Any]) -> Callable[[Callable[..., None]], Callab
         return command
 
     return decorate
+
+
+def configured(config: Callable[..., _T], options: Mapping[str, Any]) -> _T:
+    """Return the configuration that the flags of `with_options_of` say.
+
+    Raises:
+        UsageError: if it refuses a value; naming the flag.
+    """
+    try:
+        return config(**options)
+    except ConfigError as error:
+        flagged = _OPTION.sub(lambda found: f"--{found[1].replace('_', '-')} ", str(error))
+        raise UsageError(flagged) from None
 
 
 def _flag(field: dataclasses.Field[Any], hint: Any) -> inspect.Parameter:

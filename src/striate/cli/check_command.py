@@ -6,10 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from striate.cli.arguments import NETWORK_HELP, UsageError, with_options_of
+from striate.cli.arguments import NETWORK_HELP, configured, with_options_of
 from striate.cli.findings import AllNames, ReportFile, check_report_file, show
 from striate.cli.train_command import DATA_HELP
-from striate.errors import ConfigError
 from striate.train.config import TrainConfig
 
 __all__ = ["command"]
@@ -36,10 +35,7 @@ def command(
       striate check net.yaml --data photos/ --batch-size 128 --report check.html
     """
     check_report_file(report)
-    try:
-        config = TrainConfig(**options)
-    except ConfigError as error:
-        raise UsageError(str(error)) from None
+    config = configured(TrainConfig, options)
     from striate.train.check import check_network
 
     show(check_network(network, data, config), report, everything=everything, as_json=as_json)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,16 +14,18 @@ import typer
 from striate.analyze import shape_text
 from striate.cli import data_check_command, data_fetch_command
 from striate.cli.arguments import UsageError
+from striate.cli.console import say
 from striate.errors import DataError, listed
 
 __all__ = ["command"]
 
 _MIB = 2**20
+_HELD = ("entries", "copies", "indexes")
 
 command = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="What is done with data sets before training: fetch, check and pack them; list and clear the cache of packs.",
+    help="What is done with data sets before training: fetch, check and pack them; list and clear the cache.",
 )
 
 
@@ -54,7 +57,8 @@ def pack(
         ),
     ] = "fine",
     max_pixels: Annotated[
-        int | None, typer.Option(help="Refuse images of more pixels.  [default: Pillow's limit, 178,956,970]")
+        int | None,
+        typer.Option(help="Refuse images of more pixels.  [default: STRIATE_MAX_PIXELS, else 178,956,970]"),
     ] = None,
     skip_bad_images: Annotated[
         bool, typer.Option("--skip-bad-images", help="Leave out images that cannot be read.")
@@ -79,6 +83,8 @@ def pack(
         return
     if size is None or out is None:
         raise UsageError("striate data pack needs --size and --out, or --verify with the file of a pack.")
+    if out.suffix.lower() != ".pack":
+        raise UsageError(f"--out {out}: must end in .pack, by which data are found to be a pack.")
     shape = (channels, *_sides(size))
     if channels not in (1, 3):
         raise UsageError(f"--channels {channels}: must be 1 (grey) or 3 (RGB).")
@@ -107,10 +113,10 @@ def pack(
         print(json.dumps(figures, indent=1, ensure_ascii=False))
         return
     counts = ", ".join(f"{count:,} {name}" for name, count in figures["sizes"].items())
-    print(f"{counts} images of {shape_text(shape)}: {figures['bytes'] / _MIB:,.1f} MiB")
+    say(f"{counts} images of {shape_text(shape)}: {figures['bytes'] / _MIB:,.1f} MiB")
     if header.skipped:
-        print(f"left out {len(header.skipped):,} that cannot be read: {listed(header.skipped)}")
-    print(f"pack: {out}, in {figures['seconds']:.1f} s")
+        say(f"left out {len(header.skipped):,} that cannot be read: {listed(header.skipped)}")
+    say(f"pack: {out}, in {figures['seconds']:.1f} s")
 
 
 @command.command()
@@ -118,45 +124,71 @@ def cache(
     clear: Annotated[bool, typer.Option("--clear", help="Remove all of it.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """List the cache of packs, or clear it.
+    """List what the cache holds, or clear it.
 
-    Training keeps here what it decoded, up to 1 GiB of each split and 8 GiB in all. STRIATE_CACHE names another
-    folder; STRIATE_CACHE=off keeps nothing.
+    Training keeps here, as packs, what it decoded, up to 1 GiB of each split and 8 GiB in all. Beside them lie copies
+    of data on other machines, and indexes of what took long to read. STRIATE_CACHE names another folder;
+    STRIATE_CACHE=off keeps nothing.
 
     \b
     Examples:
       striate data cache
       striate data cache --clear
     """
+    from striate.data.check.words import plural
     from striate.data.pack.cache import cache_folder, clear_cache, list_cache
+    from striate.data.remembering import forget_all, held
+    from striate.data.remote import clear_mirrors, list_mirrors
 
     folder = cache_folder()
+    where = None if folder is None else str(folder)
     if clear:
-        count, size = clear_cache()
-        cleared = {"folder": None if folder is None else str(folder), "removed": count, "bytes": size}
+        counts, sizes = zip(clear_cache(), clear_mirrors(), forget_all(), strict=True)
+        cleared = {"folder": where, "removed": dict(zip(_HELD, counts, strict=True)), "bytes": sum(sizes)}
+        if as_json:
+            print(json.dumps(cleared, indent=1, ensure_ascii=False))
+        else:
+            say(f"removed {_told(counts, sum(sizes))}")
+        return
+    packs, mirrors, (count, size) = list_cache(), list_mirrors(), held()
+    if as_json:
         print(
-            json.dumps(cleared, indent=1) if as_json else f"removed {_entries(count)}, {size / _MIB:,.1f} MiB"
+            json.dumps(
+                {
+                    "folder": where,
+                    "entries": [
+                        {"file": str(e.path), "bytes": e.bytes, "source": e.source, "split": e.split}
+                        | {"count": e.count, "shape": list(e.shape)}
+                        for e in packs
+                    ],
+                    "copies": [
+                        {"folder": str(e.path), "bytes": e.bytes, "source": e.source, "files": e.count}
+                        for e in mirrors
+                    ],
+                    "indexes": {"count": count, "bytes": size},
+                },
+                indent=1,
+                ensure_ascii=False,
+            )
         )
         return
-    entries = list_cache()
-    if as_json:
-        rows = [
-            {"file": str(e.path), "bytes": e.bytes, "source": e.source, "split": e.split, "count": e.count}
-            | {"shape": list(e.shape)}
-            for e in entries
-        ]
-        where = None if folder is None else str(folder)
-        print(json.dumps({"folder": where, "entries": rows}, indent=1, ensure_ascii=False))
-        return
-    for entry in entries:
-        of = f"{entry.split}, {entry.count:,} of {shape_text(entry.shape)}" if entry.shape else ""
-        print(f"{entry.bytes / _MIB:8.1f} MiB  {entry.source}  {of}".rstrip())
-    total = sum(entry.bytes for entry in entries)
-    print(f"{'off' if folder is None else folder}: {_entries(len(entries))}, {total / _MIB:,.1f} MiB")
+    for pack in packs:
+        of = f"  {pack.split}, {pack.count:,} of {shape_text(pack.shape)}" if pack.shape else ""
+        say(f"{pack.bytes / _MIB:8.1f} MiB  {pack.source}{of}")
+    for copy in mirrors:
+        say(f"{copy.bytes / _MIB:8.1f} MiB  {copy.source}  {plural(copy.count, 'file')}, copied")
+    if count:
+        say(f"{size / _MIB:8.1f} MiB  {plural(count, 'index', 'indexes')} of data")
+    total = size + sum(entry.bytes for entry in [*packs, *mirrors])
+    say(f"{where or 'off'}: {_told((len(packs), len(mirrors), count), total)}")
 
 
-def _entries(count: int) -> str:
-    return f"{count} {'entry' if count == 1 else 'entries'}"
+def _told(counts: Iterable[int], size: int) -> str:
+    """Return how many of each the cache holds: ``1 pack, 0 copies, 2 indexes, 3.0 MiB``."""
+    from striate.data.check.words import plural
+
+    held = map(plural, counts, ("pack", "copy", "index"), ("packs", "copies", "indexes"))
+    return ", ".join([*held, f"{size / _MIB:,.1f} MiB"])
 
 
 def _verify(file: str, as_json: bool) -> None:
@@ -168,7 +200,7 @@ def _verify(file: str, as_json: bool) -> None:
     if as_json:
         print(json.dumps({"file": str(pack.path), "sizes": sizes, "sound": True}, indent=1))
     else:
-        print(f"{pack.path}: sound, {sum(sizes.values()):,} images.")
+        say(f"{pack.path}: sound, {sum(sizes.values()):,} images.")
 
 
 def _sides(text: str) -> tuple[int, int]:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from striate.cli.console import say, warn
+
 if TYPE_CHECKING:
     from striate.data.fetch import DataSet
 
@@ -46,7 +48,6 @@ def command(
       striate data fetch cifar10 --to /data
     """
     from striate.cli.fetch_reader import FetchReader
-    from striate.data import KINDS
     from striate.data.fetch import CATALOG, fetch, find_set, staged
 
     if name is None:
@@ -60,16 +61,16 @@ def command(
             )
         return
     dataset = find_set(name)
-    print(f"{dataset.title}\nlicence: {dataset.licence}\n{dataset.homepage}", file=sys.stderr, flush=True)
+    warn(f"{dataset.title}\nlicence: {dataset.licence}\n{dataset.homepage}")
     with _resumable(staged(name, to)), FetchReader() as reader:
         folder = fetch(name, to, mirror=mirror, on_event=reader.show)
-    source = dataset.source(folder) if dataset.kind in KINDS else None
+    source = dataset.source(folder)
     if as_json:
         done = {"name": name, "folder": str(folder), "source": source, "received": reader.received}
         print(json.dumps(done, ensure_ascii=False))
     else:
-        print(reader.outcome)
-        print(f"open it with: --data {source}" if source else f"no command reads the form of {name} yet")
+        say(reader.outcome)
+        say(f"open it with: --data {source}")
 
 
 @contextlib.contextmanager
@@ -78,7 +79,7 @@ def _resumable(stage: Path) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         if stage.is_dir():
-            print(f"{stage} keeps what has come; the same command goes on from there.", file=sys.stderr)
+            warn(f"{stage} keeps what has come; the same command goes on from there.")
         raise
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from striate.cli.console import say
 from striate.cli.train_command import DATA_HELP
 
 __all__ = ["RUN_HELP", "command"]
@@ -38,4 +39,4 @@ def command(
     from striate.run import Run
 
     evaluation = Run(run).evaluate(split, data, device=device, skip_bad_images=skip_bad_images)
-    print(json.dumps(evaluation.to_data(), indent=1) if as_json else evaluation)
+    say(json.dumps(evaluation.to_data(), indent=1) if as_json else evaluation)

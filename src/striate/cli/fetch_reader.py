@@ -16,6 +16,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
+from striate.cli.console import warn
 from striate.data.fetch import AlreadyThere, Event, Fetched, Received, Troubled, Unpacked
 
 __all__ = ["FetchReader"]
@@ -67,7 +68,7 @@ class FetchReader:
 
     @show.register
     def _(self, event: Troubled) -> None:
-        print(f"{event.reason}; {event.then}", file=sys.stderr, flush=True)
+        warn(f"{event.reason}; {event.then}")
 
     @show.register
     def _(self, event: Fetched) -> None:

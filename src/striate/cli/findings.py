@@ -9,6 +9,7 @@ from typing import Annotated, Any, Protocol
 import typer
 
 from striate.cli.arguments import UsageError
+from striate.cli.console import say
 
 __all__ = ["AllNames", "ReportFile", "check_report_file", "show"]
 
@@ -29,9 +30,13 @@ class _Report(Protocol):
 
 def check_report_file(file: Path | None) -> None:
     """Raise `UsageError` if no page can be written to ``file``."""
-    if file is not None and (file.is_dir() or not file.parent.is_dir()):
+    if file is None:
+        return
+    if file.is_dir() or not file.parent.is_dir():
         what = "is a folder" if file.is_dir() else f"there is no folder {file.parent}"
         raise UsageError(f"--report {file}: {what}; name the file to write, such as check.html.")
+    if file.suffix.lower() not in (".html", ".htm"):
+        raise UsageError(f"--report {file}: a page is written; give it a name that ends in .html or .htm.")
 
 
 def show(found: _Report, file: Path | None, *, everything: bool, as_json: bool) -> None:
@@ -41,8 +46,8 @@ def show(found: _Report, file: Path | None, *, everything: bool, as_json: bool) 
     if as_json:
         print(json.dumps(found.to_data(), indent=1, ensure_ascii=False))
     else:
-        print(found.text(None if everything else 5))
+        say(found.text(None if everything else 5))
         if file is not None:
-            print(f"report: {file}")
+            say(f"report: {file}")
     if not found.ok:
         raise typer.Exit(1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +11,7 @@ import typer
 from striate import zoo
 from striate.analyze import PICTURE_FORMATS, Analysis, Row, analyze, work_text
 from striate.cli.arguments import NETWORK_HELP, UsageError, parse_shape
+from striate.cli.console import warn
 
 __all__ = ["command"]
 
@@ -51,7 +51,7 @@ def command(
     if plot is not None:
         analysis.plot(plot)
         # Not to stdout, which is the table's, or JSON's.
-        print(f"picture: {plot}", file=sys.stderr)
+        warn(f"picture: {plot}")
     print(shown)
 
 

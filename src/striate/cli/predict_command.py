@@ -10,6 +10,7 @@ import typer
 
 from striate import zoo
 from striate.cli.arguments import UsageError
+from striate.cli.console import say
 
 __all__ = ["command"]
 
@@ -67,4 +68,4 @@ def command(
     if as_json:
         print(json.dumps([p.to_data() for p in predictions], indent=1, ensure_ascii=False))
     else:
-        print("\n".join(map(str, predictions)))
+        say("\n".join(map(str, predictions)))

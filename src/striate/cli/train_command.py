@@ -10,8 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from striate import zoo
-from striate.cli.arguments import NETWORK_HELP, UsageError, with_options_of
-from striate.errors import ConfigError
+from striate.cli.arguments import NETWORK_HELP, configured, with_options_of
+from striate.cli.console import say
 from striate.train.config import TrainConfig
 from striate.train.events import Event, Finished, Started, Validated
 
@@ -19,7 +19,8 @@ __all__ = ["DATA_HELP", "command"]
 
 DATA_HELP = (
     "digits, a folder (root/train/<class>/… or root/<class>/…), a file (.pack, .npz, .csv, .jsonl, .parquet), or "
-    "kind:location (idx:DIR, cifar10:DIR, npy:DIR, csv:FILE?path=COLUMN&label=COLUMN, hf:NAME, …)."
+    "kind:location (idx:DIR, cifar10:DIR, npy:DIR, csv:FILE?path=COLUMN&label=COLUMN, hf:NAME, …), "
+    "also on another machine (s3://bucket/set)."
 )
 
 
@@ -43,10 +44,7 @@ def command(
       striate train resnet18 --data photos/ --batch-size 32 --lr 0.001
       striate train net.yaml --data idx:mnist/ --optimizer sgd --lr 0.05
     """
-    try:
-        config = TrainConfig(**options)
-    except ConfigError as error:
-        raise UsageError(str(error)) from None
+    config = configured(TrainConfig, options)
     from striate.data import open_source
     from striate.run import fit
     from striate.train import RunFolder
@@ -58,7 +56,7 @@ def command(
 
     def show(event: Event) -> None:
         for line in [json.dumps(event.to_data())] if as_json else _lines(event):
-            print(line, flush=True)  # at once, also into a pipe or a file
+            say(line)
 
     fit(described, source, out=out, config=config, on_event=show)
 
@@ -87,5 +85,6 @@ def _(event: Validated) -> list[str]:
 def _(event: Finished) -> list[str]:
     how = {"completed": "done", "early stop": "stopped early", "interrupted": "interrupted, and saved"}
     accuracy = "" if event.best_accuracy is None else f"; best val accuracy {event.best_accuracy:.2%}"
-    last = f"{how[event.reason]} after {event.step:,} steps, {event.seconds:.1f} s{accuracy}"
+    steps = f"{event.step:,} step{'' if event.step == 1 else 's'}"
+    last = f"{how[event.reason]} after {steps}, {event.seconds:.1f} s{accuracy}"
     return [last, f"run folder: {event.run}"]

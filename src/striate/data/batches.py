@@ -22,11 +22,11 @@ from striate.data.buffers import Buffers
 from striate.data.pack.cache import cached, store
 from striate.data.pack.decoding import decoded
 from striate.data.pack.format import Settings
-from striate.data.pack.packing import Gathered, unreadable
+from striate.data.pack.packing import Gathered, check_left, unreadable
 from striate.data.pixels import check_channels
 from striate.data.preprocess import Preprocess, fit_preprocess
 from striate.data.source import IntArray, Source
-from striate.errors import DataError, listed
+from striate.errors import DataError
 
 __all__ = [
     "AnyDataset",
@@ -34,7 +34,6 @@ __all__ = [
     "Batches",
     "Dataset",
     "batch_indices",
-    "check_left",
     "check_targets",
     "load_split",
 ]
@@ -87,7 +86,7 @@ class Dataset:
     images: Tensor
     targets: Tensor
     skipped: tuple[str, ...] = ()
-    _buffers: Buffers = field(default_factory=Buffers, repr=False, compare=False)
+    _buffers: Buffers = field(default_factory=Buffers, init=False, repr=False, compare=False)
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -130,10 +129,11 @@ def load_split(
             or in ``train`` none of some class.
     """
     targets = check_targets(source, split, shape)
-    stored = source.array(split)
-    if stored is not None and stored.shape[1:] == shape:
+    stored = source.array(split) if source.shape == shape else None
+    if stored is not None:
         return Dataset(torch.from_numpy(stored), torch.from_numpy(targets))
-    if stored is None and (kept_before := cached(source, split, shape)) is not None:
+    files = source.shape is None
+    if files and (kept_before := cached(source, split, shape)) is not None:
         return Dataset(torch.from_numpy(kept_before), torch.from_numpy(targets))
     images = np.empty((len(targets), *shape), np.uint8)
     gathered = Gathered()
@@ -142,7 +142,7 @@ def load_split(
         images[filled : filled + len(part)] = part
         filled += len(part)
     kept, problems = gathered.kept, gathered.problems
-    if stored is None and not problems:
+    if files and not problems:
         store(source, split, images, gathered)
     if problems and not skip_bad_images:
         raise unreadable(source.name, problems, len(targets), f" in {split!r}")
@@ -162,23 +162,6 @@ def check_targets(source: Source, split: str, shape: tuple[int, int, int]) -> In
         fix = f" {_VALIDATION_NEEDS}" if split == "val" else ""
         raise DataError(f"{source.name}: the split {split!r} holds no images. Add images.{fix}")
     return targets
-
-
-def check_left(source: Source, split: str, kept: IntArray) -> None:
-    """Check that the images that can be read, ``kept``, are enough to go on with.
-
-    Raises:
-        DataError: if there are none, or in ``train`` none of some class.
-    """
-    targets = source.split_targets(split)
-    if not len(kept):
-        raise DataError(f"{source.name}: none of the {len(targets)} images in {split!r} can be read.")
-    lost = [source.class_names[t] for t in sorted({*targets.tolist()} - {*targets[kept].tolist()})]
-    if lost and split == "train":
-        raise DataError(
-            f"{source.name}: no image in 'train' for the class{'es' if len(lost) > 1 else ''} {listed(lost)} "
-            "can be read. Repair them or add others, or remove the class from every split."
-        )
 
 
 @dataclass(frozen=True)

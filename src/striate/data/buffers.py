@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 import threading
+import weakref
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,24 +15,29 @@ from striate.data.pixels import ByteArray
 __all__ = ["Buffers"]
 
 _MOST = 3  # one that is shown, one that is made, one more
-_OURS = (
-    3  # references to a buffer that nobody else holds: of the list, of the name, of the call that counts them
-)
 
 
 class Buffers:
-    """Gives tensors, and the memory of one again once neither it nor any view of it is left."""
+    """Gives tensors, and the memory of one again once neither it nor any view of it is left.
+
+    A copy, or what was pickled, begins with no memory.
+    """
 
     def __init__(self) -> None:
-        self._held: list[ByteArray] = []
+        self._held: list[tuple[ByteArray, weakref.ref[ByteArray]]] = []
         self._lock = threading.Lock()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Buffers, ()
 
     def empty(self, *shape: int) -> Tensor:
         """Return a uint8 tensor of ``shape``, filled with anything."""
         with self._lock:
-            for buffer in self._held:
-                if buffer.shape == shape and sys.getrefcount(buffer) == _OURS:
-                    return torch.from_numpy(buffer)  # which holds it, as do all that share its memory
-            buffer = np.empty(shape, np.uint8)
-            self._held = [*self._held[1 - _MOST :], buffer]
-            return torch.from_numpy(buffer)
+            free = (buffer for buffer, given in self._held if buffer.shape == shape and given() is None)
+            buffer = next(free, None)
+            if buffer is None:
+                buffer = np.empty(shape, np.uint8)
+            view = buffer.view()  # held by the tensor, and so by all that share its memory
+            others = [pair for pair in self._held if pair[0] is not buffer]
+            self._held = [*others[1 - _MOST :], (buffer, weakref.ref(view))]
+            return torch.from_numpy(view)

@@ -17,8 +17,8 @@ from striate.data.jpeg import jpeg_pixels
 from striate.data.pixel_limit import allowing, image_file, pixel_limit
 from striate.data.pixels import MODES, ByteArray, eight_bit, to_pixels
 from striate.data.resize import resized
-from striate.data.wording import printable, quoted
-from striate.errors import ChangedError, DataError
+from striate.data.wording import quoted
+from striate.errors import ChangedError, DataError, printable
 
 __all__ = ["Record", "is_regular", "open_image"]
 
@@ -146,6 +146,8 @@ def _opened(
         raise DataError(f"{name}: {what}.") from None
     except OSError as error:
         raise DataError(f"{name}: {quoted(error.strerror or error)}.") from None
+    except MemoryError:
+        raise
     except Exception as error:  # a broken file may make a decoder of Pillow raise anything
         raise DataError(f"{name}: damaged ({quoted(error)}).") from None
 

@@ -34,7 +34,10 @@ def to_pixels(image: Image.Image, shape: tuple[int, int, int]) -> ByteArray:
 def check_channels(channels: int) -> None:
     """Raise `DataError` unless images can have as many channels."""
     if channels not in MODES:
-        raise DataError(f"the network reads {channels} channels; images give 1 (grey) or 3 (RGB).")
+        raise DataError(
+            f"images cannot have {channels} channels, only 1 (grey) or 3 (RGB); write the network's input, or the "
+            "shape, as (1, H, W) or (3, H, W)."
+        )
 
 
 def _opaque(image: Image.Image) -> Image.Image:

@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,9 +20,10 @@ from pydantic import BaseModel, ValidationError
 
 from striate.data.pack.cache import cache_folder
 
-__all__ = ["forget", "remember", "remembered", "trim"]
+__all__ = ["forget", "forget_all", "held", "remember", "remembered", "trim"]
 
 _FOLDER = "known"
+_NAME = re.compile(r"[0-9a-f]{32}\.json|\.[0-9a-f]{32}\.json\.[0-9a-f]{8}\.part")
 _MAX_FILE = 2**29
 _MAX_FILES = 2**30  # bytes of all together; the longest unused go first
 
@@ -50,7 +52,7 @@ def remember(key: Sequence[Any], value: BaseModel) -> None:
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            part.write_text(value.model_dump_json())
+            part.write_bytes(value.model_dump_json().encode())
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
@@ -66,17 +68,43 @@ def forget(key: Sequence[Any]) -> None:
 
 def trim() -> None:
     """Remove what has not been used for longest, until the rest is within its bound."""
-    folder = cache_folder()
-    if folder is None:
-        return
     with contextlib.suppress(OSError):
-        files = [(path.stat(), path) for path in (folder / _FOLDER).iterdir()]
-        held = sum(status.st_size for status, _ in files)
+        files = [(path.stat(), path) for path in _files()]
+        size = sum(status.st_size for status, _ in files)
         for status, path in sorted(files, key=lambda file: file[0].st_mtime):
-            if held <= _MAX_FILES:
+            if size <= _MAX_FILES:
                 return
             path.unlink()
-            held -= status.st_size
+            size -= status.st_size
+
+
+def held() -> tuple[int, int]:
+    """Return how many files are kept, and their bytes."""
+    sizes = [path.stat().st_size for path in _files()]
+    return len(sizes), sum(sizes)
+
+
+def forget_all() -> tuple[int, int]:
+    """Keep nothing; return how many files there were, and their bytes.
+
+    Raises:
+        OSError: if one cannot be removed.
+    """
+    count = size = 0
+    for path in _files():
+        with contextlib.suppress(FileNotFoundError):  # which another process has just removed
+            of_one = path.stat().st_size
+            path.unlink()
+            count, size = count + 1, size + of_one
+    return count, size
+
+
+def _files() -> list[Path]:
+    """Return the files that are named as these are, also of writers that were killed, whatever else lies there."""
+    folder = cache_folder()
+    if folder is None or not (folder / _FOLDER).is_dir():
+        return []
+    return [path for path in (folder / _FOLDER).iterdir() if _NAME.fullmatch(path.name)]
 
 
 def _path(key: Sequence[Any]) -> Path | None:

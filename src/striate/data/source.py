@@ -20,11 +20,12 @@ from striate.data.decode import Record
 from striate.data.pixels import ByteArray
 from striate.errors import DataError, listed
 
-__all__ = ["ByteArray", "IntArray", "Layout", "Source", "Targets", "named_path", "stratified"]
+__all__ = ["SPLITS", "ByteArray", "IntArray", "Layout", "Source", "Targets", "named_path", "stratified"]
 
 IntArray = NDArray[np.int64]
 Targets = IntArray | ByteArray
-_TRAINED = ("train", "val")
+SPLITS = ("train", "val", "test")
+_TRAINED = SPLITS[:2]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,6 +55,7 @@ class Source(ABC):
             or none, uint8 ``(N, K)`` for K classes: 1 where it has the label, 0 where not.
         fingerprint: SHA-256 of all images and labels.
         layouts: For each split that may be larger than memory, how its images lie; training streams these.
+        in_place: The splits of which `array` copies nothing into memory: they lie there, or in a file that is mapped.
     """
 
     name: str
@@ -61,6 +63,7 @@ class Source(ABC):
     targets: Mapping[str, Targets]
     fingerprint: str
     layouts: Mapping[str, Layout] = MappingProxyType({})
+    in_place: frozenset[str] = frozenset()
 
     @property
     def multi_label(self) -> bool:
@@ -74,7 +77,11 @@ class Source(ABC):
 
     @abstractmethod
     def record(self, split: str, index: int) -> Record:
-        """Return one image as it is held, not decoded yet."""
+        """Return one image as it is held, not decoded yet.
+
+        Raises:
+            DataError, IndexError: as `checked_index`.
+        """
 
     def image(self, split: str, index: int) -> Image.Image:
         """Return one image, decoded.
@@ -88,12 +95,8 @@ class Source(ABC):
     def array(self, split: str) -> ByteArray | None:
         """Return all images of a split as uint8 ``(N, C, H, W)``, or None where they are not stored so."""
 
-    def split_targets(self, split: str) -> IntArray:
-        """Return the targets of ``split``, int64 ``(N,)``.
-
-        Raises:
-            DataError: if there is no such split, or images may have several labels.
-        """
+    def check_split(self, split: str) -> None:
+        """Raise `DataError` unless there is a split of this name."""
         if split not in self.targets:
             other = next((s for s in ("val", "test") if s in self.targets), next(iter(self.targets), "test"))
             choose = "Training needs train and val; to measure, choose" if split in _TRAINED else "Choose"
@@ -101,6 +104,29 @@ class Source(ABC):
                 f"{self.name} has no split {split!r}; it has {listed(self.targets)}. "
                 f"{choose} one of them, such as --split {other} (split={other!r})."
             )
+
+    def checked_index(self, split: str, index: int) -> int:
+        """Return ``index`` as it counts from the first image of ``split``; a negative one counts from the end.
+
+        Raises:
+            DataError: if there is no such split.
+            IndexError: if it has no such image.
+        """
+        self.check_split(split)
+        count = len(self.targets[split])
+        if not -count <= index < count:
+            raise IndexError(
+                f"{self.name} has {count:,} images in {split!r}, numbered from 0; none is {index}."
+            )
+        return index % count
+
+    def split_targets(self, split: str) -> IntArray:
+        """Return the targets of ``split``, int64 ``(N,)``.
+
+        Raises:
+            DataError: if there is no such split, or images may have several labels.
+        """
+        self.check_split(split)
         if self.multi_label:
             raise DataError(
                 f"{self.name}: its images may have several labels each, and training, measuring and predicting "

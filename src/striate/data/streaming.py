@@ -20,13 +20,13 @@ import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
-from striate.data.batches import Dataset, check_left, check_targets, load_split
+from striate.data.batches import Dataset, check_targets, load_split
 from striate.data.cores import cores
 from striate.data.decode import Record
 from striate.data.moments import Moments
 from striate.data.pack.decoding import decoded
 from striate.data.pack.format import Settings
-from striate.data.pack.packing import unreadable
+from striate.data.pack.packing import check_left, unreadable
 from striate.data.pixel_limit import pixel_limit
 from striate.data.pixels import ByteArray
 from striate.data.preprocess import Preprocess

@@ -15,12 +15,13 @@ from PIL import Image, ImageOps
 from torch import Tensor, nn
 
 from striate.data import Preprocess, open_image
-from striate.errors import DataError, bad_argument
+from striate.errors import DataError, bad_argument, printable
 from striate.train import forward_in_batches, resolve_device
 
 __all__ = ["Classifier", "Guess", "Prediction", "predict"]
 
 _BATCH = 64
+_NAMED = 10
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Prediction:
     def __str__(self) -> str:
         # Not by commas, which ImageNet's names have themselves: "pizza, pizza pie".
         guesses = "; ".join(f"{g.class_name} {g.probability:.1%}" for g in self.top)
-        return f"{self.image}: {guesses}"
+        return f"{printable(self.image)}: {guesses}"
 
     __repr__ = __str__
 
@@ -109,20 +110,32 @@ def predict(
         device: Where to compute; the module is moved there.
 
     Raises:
-        DataError: naming the first image that cannot be read.
+        DataError: naming the images that cannot be read, up to ten.
     """
     if isinstance(top, bool) or not isinstance(top, int) or top < 1:
         raise DataError(bad_argument("top", top, "a whole number of at least 1"))
     where = resolve_device(device)
     module, preprocess, names = classifier.module.to(where), classifier.preprocess, classifier.class_names
     results: list[Prediction] = []
+    problems: list[str] = []
     for part in _parts(images, _BATCH):
-        pixels = torch.from_numpy(np.stack([preprocess.pixels(_opened(image)) for image in part]))
-        logits = forward_in_batches(module, pixels, preprocess, where)
+        arrays = []
+        for image in part:
+            try:
+                arrays.append(preprocess.pixels(_opened(image)))
+            except DataError as error:
+                problems.append(str(error).rstrip("."))
+        if problems:  # go on only to name all that cannot be read
+            continue
+        logits = forward_in_batches(module, torch.from_numpy(np.stack(arrays)), preprocess, where)
         results += [
             Prediction(_called(image), _guesses(row, names, top))
             for image, row in zip(part, logits.double().softmax(1), strict=True)
         ]
+    if problems:
+        count = f"{len(problems)} images cannot be read: " if len(problems) > 1 else ""
+        more = f"; and {len(problems) - _NAMED} more" if len(problems) > _NAMED else ""
+        raise DataError(f"{count}{'; '.join(problems[:_NAMED])}{more}.")
     return results
 
 
@@ -138,6 +151,9 @@ def _parts(
 
 def _opened(image: str | Path | Image.Image) -> Image.Image:
     if isinstance(image, str | Path):
+        if Path(image).is_dir():
+            name = printable(str(image))
+            raise DataError(f"{name}: is a folder; name the files in it, such as {name}/*.jpg.")
         return open_image(Path(image))
     if not isinstance(image, Image.Image):
         raise DataError(f"images: a {type(image).__name__} is neither the name of a file nor a PIL image.")

@@ -169,8 +169,10 @@ def write(path: Path, data: str | bytes) -> None:
     """Write ``data`` whole under a temporary name, then rename it to ``path``.
 
     Raises:
-        DescriptionError: if that fails; what stood there before is kept.
+        DescriptionError: if that fails, or a device stands there; what stood there before is kept.
     """
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise DescriptionError(f"{path}: cannot be written: not a regular file.")
     temporary = path.parent / f".{path.name}.{os.getpid()}.tmp"
     try:
         temporary.write_bytes(data.encode() if isinstance(data, str) else data)

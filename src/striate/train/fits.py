@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -15,15 +16,19 @@ from striate.spec import AuxHead, Network
 __all__ = ["check_module", "check_network"]
 
 
-def check_network(network: Network, classes: int, batch_size: int, device: torch.device) -> None:
-    """Check that ``network`` gives logits of ``classes``, in its heads too, and that a batch fits in memory.
+def check_network(
+    network: Network, class_names: Sequence[str], batch_size: int, device: torch.device
+) -> None:
+    """Check that ``network`` gives logits of as many classes, in its heads too, and that a batch fits in memory.
 
     Raises:
         ShapeError: if the network's input cannot pass through it.
         DataError, ConfigError: naming the layer, what it gives and what is needed.
     """
+    classes = len(class_names)
     if classes < 2:
-        raise DataError(f"the data has {classes} class; a classifier needs two or more.")
+        held = f"1 class, {class_names[0]!r}" if class_names else "no classes"
+        raise DataError(f"the data has {held}; a classifier needs two or more.")
     analysis = analyze(network, batch_size=batch_size)
     _check_outputs(network, analysis, classes)
     _check_heads(network, analysis, classes)

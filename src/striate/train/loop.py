@@ -123,11 +123,14 @@ class _Loop:
             reason = "interrupted"
             if self.at_rest:
                 yield saved
-        except DataError:
+        except DataError as error:
             # Images that are streamed can be read no more. The weights are as the last step left them.
-            self.at_rest = True
-            yield self._save("last")
-            self._keep_weights()
+            if self.progress.step:
+                self.at_rest = True
+                yield self._save("last")
+                self._keep_weights()
+                told = f"{error} A checkpoint of step {self.progress.step:,} was saved in {self.folder.path}."
+                raise type(error)(told) from None
             raise
         else:
             self._keep_weights()

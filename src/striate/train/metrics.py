@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from html import escape
@@ -15,9 +15,10 @@ from torch.nn import functional as F
 
 from striate.data import AnyDataset, Preprocess
 
-__all__ = ["ClassScore", "Evaluation", "evaluate", "forward_in_batches"]
+__all__ = ["EVALUATION_BATCH", "ClassScore", "Evaluation", "evaluate", "forward_in_batches"]
 
-_BATCH = 256
+EVALUATION_BATCH = 256
+"""How many images are measured at a time."""
 
 
 @dataclass(frozen=True)
@@ -110,12 +111,12 @@ def forward_in_batches(
     module: nn.Module, images: Tensor, preprocess: Preprocess, device: torch.device
 ) -> Tensor:
     """Return the module's outputs ``(N, classes)`` in evaluation mode, on the CPU; its mode is restored."""
-    return torch.cat(list(_outputs(module, torch.split(images, _BATCH), preprocess, device)))
+    return torch.cat(list(_outputs(module, torch.split(images, EVALUATION_BATCH), preprocess, device)))
 
 
 def _outputs(
     module: nn.Module, pieces: Iterable[Tensor], preprocess: Preprocess, device: torch.device
-) -> Iterator[Tensor]:
+) -> Generator[Tensor, None, None]:
     training = module.training
     module.eval()
     try:
@@ -138,9 +139,11 @@ def evaluate(
     targets = dataset.targets
     count = len(class_names)
     called, among, losses = [], [], []
-    with closing(dataset.pieces(_BATCH)) as pieces:
-        outputs = _outputs(module, pieces, preprocess, torch.device(device))
-        for logits, right in zip(outputs, torch.split(targets, _BATCH), strict=True):
+    with (
+        closing(dataset.pieces(EVALUATION_BATCH)) as pieces,
+        closing(_outputs(module, pieces, preprocess, torch.device(device))) as outputs,
+    ):
+        for logits, right in zip(outputs, torch.split(targets, EVALUATION_BATCH), strict=True):
             called.append(logits.argmax(1))
             nearest = logits.topk(min(5, count), dim=1).indices
             among.append((nearest == right[:, None]).any(1))

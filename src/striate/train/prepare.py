@@ -60,7 +60,7 @@ def prepare(network: Network | nn.Module, data: str | Path | Source, config: Tra
     source = data if isinstance(data, Source) else open_source(data)
     shape = _image_shape(network, source)
     if isinstance(network, Network):
-        check_network(network, len(source.class_names), config.batch_size, device)
+        check_network(network, source.class_names, config.batch_size, device)
     for split in ("train", "val"):
         source.split_targets(split)
     train = open_split(source, "train", shape, skip_bad_images=config.skip_bad_images)

@@ -1,12 +1,16 @@
 """The report: as text, as data, as a page in a browser, and by the command line."""
 
+import errno
 import json
+import os
 import shutil
 import subprocess
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 from faults import FAULTS, write_clean
+from toys import message_of
 
 from striate.data.check import CHECKS, check
 from striate.errors import DataError
@@ -111,6 +115,29 @@ class Page(HTMLParser):
 
     def handle_data(self, data):
         self.words.append(data)
+
+
+def test_a_page_that_does_not_fit_on_the_disk(report, tmp_path, monkeypatch):
+    """What stood there stays, and nothing else is left."""
+    path = tmp_path / "check.html"
+    path.write_text("of before")
+    whole = Path.write_bytes
+
+    def half(self, data):
+        whole(self, data[: len(data) // 2])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", half)
+    told = message_of(DataError, report.save, path)
+    assert told == f"{path}: cannot be written: No space left on device."
+    assert path.read_text() == "of before"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_page_takes_no_device_s_place(report, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    told = message_of(DataError, report.save, tmp_path / "pipe")
+    assert told == f"{tmp_path / 'pipe'}: cannot be written: not a regular file."
 
 
 def test_the_page_stands_alone(report):

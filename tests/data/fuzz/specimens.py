@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
+from scipy.io import savemat
 from toys import toy_source
 
 from striate.data import pack_source
@@ -186,11 +187,48 @@ def folder():
     )
 
 
+def svhn():
+    files = {}
+    for name, count in (("train", 20), ("test", 6)):
+        out = io.BytesIO()
+        arrays = {"X": pixels(32, 32, 3, count), "y": (np.arange(count, dtype=np.uint8) % 10 + 1)[:, None]}
+        savemat(out, arrays, do_compression=name == "train")
+        content = bytearray(out.getvalue())
+        content[:116] = b"MATLAB 5.0 MAT-file".ljust(116)  # scipy writes the time there
+        files[f"{name}_32x32.mat"] = bytes(content)
+    return Set("svhn:{}", files)
+
+
+def stl10():
+    files = {"class_names.txt": b"cat\ndog\n"}
+    for split, count in (("train", 4), ("test", 2)):
+        files[f"{split}_X.bin"] = pixels(count, 3, 96, 96).tobytes()
+        files[f"{split}_y.bin"] = bytes(i % 2 + 1 for i in range(count))
+    return Set("stl10:{}", files)
+
+
+def wds():
+    files = {}
+    for split in ("train", "val", "test"):
+        out = io.BytesIO()
+        with tarfile.open(fileobj=out, mode="w") as archive:
+            for name, content in [
+                (f"{i}.{kind}", data)
+                for i in range(4)
+                for kind, data in (("png", PICTURES[f"{split}/{i}.png"]), ("cls", str(i % 2).encode()))
+            ]:
+                info = tarfile.TarInfo(name)
+                info.size = len(content)
+                archive.addfile(info, io.BytesIO(content))
+        files[f"{split}-000.tar"] = out.getvalue()
+    return Set("wds:{}", files | {"classes.txt": b"cat\ndog\n"})
+
+
 SETS: dict[str, Callable[[], Set]] = {
     made.__name__: made
     for made in (
         idx, idx_gzipped, cifar10_binary, cifar100_binary, cifar10_python, cifar100_python, csv, tsv, jsonl, npz,
-        npz_compressed, npy, parquet, parquet_gzipped, folder,
+        npz_compressed, npy, parquet, parquet_gzipped, folder, svhn, stl10, wds,
     )
 }  # fmt: skip
 

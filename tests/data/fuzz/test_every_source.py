@@ -13,7 +13,7 @@ from specimens import SETS
 from toys import message_of
 
 from striate.data import load_split, open_source
-from striate.errors import DataError
+from striate.errors import ChangedError, DataError
 
 
 def read_all(source):
@@ -81,7 +81,7 @@ def test_something_else_in_the_place_of_a_file(tmp_path, name, instead):
         else:
             # Folders may lie in a class, and beside files that are found by their endings.
             assert instead is _a_folder, victim
-            assert name in ("folder", "npy", "parquet", "parquet_gzipped"), victim
+            assert name in ("folder", "npy", "parquet", "parquet_gzipped", "wds"), victim
         shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
         path.write_bytes(whole.files[victim])
 
@@ -149,11 +149,13 @@ def test_files_that_may_not_be_read(monkeypatch):
 def test_images_of_a_table_that_change_while_they_are_read(tmp_path):
     whole = SETS["csv"]()
     source = open_source(whole.write(tmp_path))
-    (tmp_path / "train" / "0.png").unlink()
-    (tmp_path / "train" / "1.png").write_bytes(whole.files["train/1.png"][:60])
+    gone, cut = tmp_path / "train" / "0.png", tmp_path / "train" / "1.png"
+    gone.unlink()
     text = message_of(DataError, load_split, source, "train", (3, 6, 7))
-    assert "2 of 4 images in 'train' cannot be read" in text
-    assert f"{tmp_path / 'train' / '0.png'}: no such file; {tmp_path / 'train' / '1.png'}: " in text
+    assert f"1 of 4 images in 'train' cannot be read: {gone}: no such file." in text
+    cut.write_bytes(whole.files["train/1.png"][:60])
+    text = message_of(ChangedError, load_split, source, "train", (3, 6, 7))
+    assert text == f"{cut}: has changed since the data were opened; once they are at rest, do the same again."
 
 
 def test_shards_that_are_gone_while_they_are_read(tmp_path):

@@ -22,6 +22,7 @@ def same(remote, local):
     assert remote.fingerprint == local.fingerprint
     assert remote.class_names == local.class_names
     assert remote.shape == local.shape
+    assert remote.in_place == local.in_place
     for split, targets in local.targets.items():
         assert np.array_equal(remote.targets[split], targets)
         for i in range(len(targets)):
@@ -29,6 +30,8 @@ def same(remote, local):
         array = local.array(split)
         assert (array is None) == (remote.array(split) is None)
         assert array is None or np.array_equal(remote.array(split), array)
+        copied = array is None or not np.shares_memory(array, local.array(split))
+        assert (split in local.in_place) != copied
 
 
 def write_idx(folder):

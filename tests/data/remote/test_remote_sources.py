@@ -21,7 +21,8 @@ from remote.mirroring import (
 from striate.data import open_source
 from striate.data.remote import clear_mirrors, is_remote, list_mirrors
 from striate.data.sources import KINDS, hub, parquet, table
-from striate.errors import DataError
+from striate.data.sources.npz import StoredArrays
+from striate.errors import ChangedError, DataError
 
 
 @pytest.mark.parametrize(
@@ -117,7 +118,7 @@ def test_every_kind(tmp_path, memory, write, kind, inside, fetched):
 
 
 def test_the_options_of_kinds_are_those_that_they_take():
-    usual = {"csv": table.ROLES, "jsonl": table.ROLES, "parquet": parquet.__globals__["_ROLES"]}
+    usual = {"csv": table.OPTIONS, "jsonl": table.OPTIONS, "parquet": parquet.__globals__["_ROLES"]}
     for name, roles in usual.items():
         assert set(KINDS[name].options) == set(roles)
     for name, kind in KINDS.items():
@@ -270,3 +271,17 @@ def test_a_copy_that_is_cut_short_meanwhile_is_told_by_its_remote_name(tmp_path,
     os.truncate(copy, 500)
     text = message_of(DataError, source.record, "train", 0)
     assert text.startswith("memory://set/images.npy: has been cut short since it was opened;")
+
+
+def test_an_image_that_has_changed_meanwhile_is_told_as_such(tmp_path, memory, monkeypatch):
+    write_npy(tmp_path / "set")
+    put(memory, tmp_path / "set", "/set")
+    source = open_source("npy:memory://set?layout=NHWC")
+    (copy,) = Path(os.environ["STRIATE_CACHE"]).glob("remote/*/files")
+
+    def changed(self, split, index):
+        raise ChangedError(f"{copy}/images.npy: has changed.")
+
+    monkeypatch.setattr(StoredArrays, "record", changed)
+    text = message_of(ChangedError, source.record, "train", 0)
+    assert text == "memory://set/images.npy: has changed."

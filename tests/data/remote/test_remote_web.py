@@ -135,6 +135,31 @@ def test_without_the_remote_the_copy_is_named_and_not_used(tmp_path, server):
     same(open_source(copy), open_source(tmp_path / "set/a.npz"))
 
 
+def test_a_copy_that_has_lost_files_is_not_called_whole(tmp_path, server, monkeypatch):
+    write_split_folder(tmp_path / "f")
+    serve(server, tmp_path / "f", "/f")
+    name = f"http://{server.host}/f"
+    open_source(name)
+    del server.files["/f/train/cat/0.png"]
+    monkeypatch.setenv("STRIATE_REMOTE_LIMIT", "1KB")
+    assert "23 files of 0.0 MB are wanted" in message_of(DataError, open_source, name)
+    server.faults = {(method, path): [503] * 9 for method in ("HEAD", "GET") for path in ("/f", "/f/")}
+    text = message_of(DataError, open_source, name)
+    assert text == f"{name}: it answers 503 Service Unavailable."
+
+
+def test_a_copy_whose_table_is_of_now_is_not_called_whole(tmp_path, server):
+    write_table(tmp_path / "set")
+    serve(server, tmp_path / "set")
+    name = f"csv:http://{server.host}/list.csv"
+    open_source(name)
+    server.files["/list.csv"] += b"images/cat/new.png,cat\n"
+    server.faults = {(method, "/images/cat/new.png"): [503] * 9 for method in ("HEAD", "GET")}
+    text = message_of(DataError, open_source, name)
+    assert "503 Service Unavailable" in text
+    assert "whole" not in text
+
+
 def test_two_at_once_fetch_once(tmp_path, server):
     write_split_folder(tmp_path / "f")
     serve(server, tmp_path / "f", "/f")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from planted import MODULES, NETWORKS, config, net, source_of
+from torch import nn
 from toys import message_of, tiny, toy_source, write_split_folder
 
 from striate.data.check import check
@@ -91,6 +92,22 @@ def test_memory(monkeypatch):
     assert found.title == "not even one image at a time fits in memory"
 
 
+def test_validation_that_does_not_fit_in_memory(monkeypatch):
+    """At most a map of the convolution and what ReLU makes of it are held, 4·36 numbers each, for 24 images."""
+    params = 4 * 9 + 4 + 36 * 3 + 3
+    needed = 4 * (4 * params + 24 * 2 * 4 * 36)
+    monkeypatch.setattr(memory, "free_memory", lambda device: needed / 0.9 + 1)
+    assert check_network(tiny(), toy_source(), config(batch_size=2)).find("memory") is None
+    monkeypatch.setattr(memory, "free_memory", lambda device: needed / 0.9 - 1)
+    found = check_network(tiny(), toy_source(), config(batch_size=2)).find("memory")
+    assert found.verdict == "warning"
+    assert found.title == "a step fits in memory, the 24 images that are validated at a time do not"
+    # Where a step does not fit either, that alone is told.
+    report = check_network(tiny(), toy_source(), config(batch_size=32))
+    (found,) = (finding for finding in report.findings if finding.kind == "memory")
+    assert found.verdict == "error"
+
+
 def test_images_that_do_not_fit_in_memory(monkeypatch, tmp_path):
     root = write_split_folder(tmp_path / "set", each=6)
     bytes_of_all = 2 * 12 * 64
@@ -150,3 +167,28 @@ def test_images_of_one_shape_as_it_is_needed_are_not_counted_as_memory():
     assert check_network(tiny(), toy_source(), config()).figures.memory.data == 0
     other = check_network(tiny(), source_of((1, 16, 16)), config())
     assert other.figures.memory.data == 39 * 64
+
+
+class Lazy(nn.Module):
+    """Learns the size of what it is given when that comes."""
+
+    def __init__(self):
+        super().__init__()
+        self.head = nn.LazyLinear(3)
+
+    def forward(self, x):
+        return self.head(x.flatten(1))
+
+
+def test_lazy_layers_are_counted_once_an_image_has_passed():
+    module = Lazy()
+    report = check_network(module, toy_source(), config())
+    assert report.figures.parameters == 64 * 3 + 3
+    assert report.figures.loss.first is not None
+    assert module.head.has_uninitialized_params()
+
+
+def test_lazy_layers_that_take_no_image_are_not_counted():
+    report = check_network(nn.Sequential(nn.Linear(5, 5), nn.LazyLinear(3)), toy_source(), config())
+    assert report.find("refused").verdict == "error"
+    assert report.figures.parameters is None

@@ -1,14 +1,16 @@
 """The report: as text, as data, as a page, in a notebook; and from Python."""
 
+import errno
 import json
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 from planted import Infinite, config
 from toys import message_of, tiny, toy_source
 
 import striate as st
-from striate.errors import ConfigError
+from striate.errors import ConfigError, DataError
 from striate.spec import Conv, Flatten, Linear, Network, ReLU
 from striate.train import TrainConfig
 
@@ -98,6 +100,23 @@ class Page(HTMLParser):
 
     def handle_endtag(self, tag):
         assert self.open.pop() == tag
+
+
+def test_a_page_that_does_not_fit_on_the_disk(report, tmp_path, monkeypatch):
+    """What stood there stays, and nothing else is left."""
+    path = tmp_path / "check.html"
+    path.write_text("of before")
+    whole = Path.write_bytes
+
+    def half(self, data):
+        whole(self, data[: len(data) // 2])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", half)
+    told = message_of(DataError, report.save, path)
+    assert told == f"{path}: cannot be written: No space left on device."
+    assert path.read_text() == "of before"
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_the_page_needs_nothing_else(report, tmp_path):

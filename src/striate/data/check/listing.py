@@ -11,6 +11,7 @@ import numpy as np
 from striate.data.decode import Record
 from striate.data.source import IntArray, Source
 from striate.data.sources import FolderSource, open_source
+from striate.data.sources.clutter import is_passed_over
 from striate.data.sources.dividing import SPLIT_NAMES
 from striate.data.sources.folder import files_below
 from striate.errors import DataError
@@ -144,9 +145,9 @@ _PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", 
 
 
 def _entries(folder: Path, closed: list[Path]) -> tuple[list[Path], list[Path]]:
-    """Return the folders and the files in ``folder``, sorted, without hidden ones and links back up."""
+    """Return the folders and the files in ``folder``, sorted, without those passed over and links back up."""
     try:
-        entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+        entries = sorted(entry for entry in folder.iterdir() if not is_passed_over(entry.name))
     except OSError:
         closed.append(folder)
         return [], []

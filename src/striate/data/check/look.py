@@ -18,8 +18,8 @@ from PIL import ExifTags, Image
 from striate.data.decode import Record
 from striate.data.pixel_limit import image_file, pixel_limit
 from striate.data.pixels import ByteArray, to_pixels
-from striate.data.wording import printable, quoted
-from striate.errors import DataError
+from striate.data.wording import quoted
+from striate.errors import DataError, printable
 
 __all__ = ["COARSE", "SIDE", "Look", "Unread", "look_at"]
 

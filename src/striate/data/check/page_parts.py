@@ -11,6 +11,7 @@ from striate.data.check.page_style import STYLE
 from striate.data.check.report import Finding, Judged
 from striate.data.check.thumbnails import thumbnail
 from striate.data.check.words import counted
+from striate.errors import printable
 
 __all__ = ["answer", "document", "element", "escaped", "facts", "findings"]
 
@@ -96,4 +97,4 @@ def _names(finding: Finding, shown: bool) -> str:
 
 def escaped(words: str) -> str:
     """Escape a text; what no font shows, and half of a surrogate pair, which no file takes, is spelled out."""
-    return escape("".join(c if c.isprintable() else repr(c)[1:-1] for c in words))
+    return escape(printable(words))

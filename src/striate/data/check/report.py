@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -10,6 +11,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from PIL import Image
+
+from striate.errors import DataError, DescriptionError
+from striate.spec.files import write
 
 __all__ = [
     "VERDICTS",
@@ -61,11 +65,26 @@ def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(sorted(findings, key=lambda finding: VERDICTS.index(finding.verdict)))
 
 
-class Judged:
+class Judged(ABC):
     """What every report with findings answers. Abstract."""
 
     __slots__ = ()
     findings: tuple[Finding, ...]
+
+    @abstractmethod
+    def to_html(self) -> str:
+        """Return a page of its own."""
+
+    def save(self, path: Path | str) -> None:
+        """Write the page to a file, whole or not at all.
+
+        Raises:
+            DataError: if that fails; what stood there before is kept.
+        """
+        try:
+            write(Path(path), self.to_html())
+        except DescriptionError as error:
+            raise DataError(str(error)) from None
 
     @property
     def ok(self) -> bool:
@@ -167,10 +186,6 @@ class Report(Judged):
         from striate.data.check.page import page
 
         return page(self)
-
-    def save(self, path: Path | str) -> None:
-        """Write the page to a file."""
-        Path(path).write_text(self.to_html(), encoding="utf-8")
 
     def text(self, names: int | None = 5) -> str:
         """Return the report for a terminal, with as many names for each finding; None means all."""

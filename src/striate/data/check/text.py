@@ -6,8 +6,9 @@ import textwrap
 
 from striate.data.check.report import Finding, Report
 from striate.data.check.words import counted, plural
+from striate.errors import printable
 
-__all__ = ["WIDTH", "finding_lines", "printable", "text", "verdict"]
+__all__ = ["WIDTH", "finding_lines", "text", "verdict"]
 
 WIDTH = 100
 _MARKS = {"error": "ERROR  ", "warning": "warning", "note": "note   "}
@@ -59,8 +60,3 @@ def finding_lines(finding: Finding, names: int | None) -> list[str]:
     if len(shown) < len(finding.records):
         lines.append(f"           and {len(finding.records) - len(shown):,} more")
     return [*lines, ""]
-
-
-def printable(name: str) -> str:
-    """Return a name without characters that would move the cursor or color the screen."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in name)

@@ -18,10 +18,11 @@ import numpy as np
 import PIL
 import platformdirs
 
-from striate.data.pack.format import VERSION, Settings
+from striate.data.pack.format import VERSION, Settings, check_names
 from striate.data.pack.packing import Gathered, check_unchanged, settings_told
 from striate.data.pack.reader import PackSource
 from striate.data.pack.writer import PackWriter, remove_leftovers
+from striate.data.pixel_limit import pixel_limit
 from striate.data.pixels import ByteArray
 from striate.data.source import Source
 from striate.errors import DataError
@@ -91,6 +92,7 @@ def store(source: Source, split: str, images: ByteArray, gathered: Gathered) -> 
     if path is None:
         return False
     try:
+        check_names(source.name, source.class_names, [split])
         if not gathered.verified and not check_unchanged(source):
             return False
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -155,6 +157,8 @@ def _entry(source: Source, split: str, shape: tuple[int, ...]) -> Path | None:
     count = len(source.targets[split])
     if folder is None or count < LEAST_IMAGES or count * math.prod(shape) > MOST_BYTES:
         return None
+    if split in source.layouts:  # streamed: what is asked of single images reads whole shards
+        return None
     # A fingerprint says nothing of the order of the images, which names give to files of a folder.
     order = hashlib.sha256(source.targets[split].tobytes())
     try:
@@ -165,6 +169,7 @@ def _entry(source: Source, split: str, shape: tuple[int, ...]) -> Path | None:
     key = [
         VERSION,
         _PIXELS,
+        pixel_limit(),
         PIL.__version__,
         source.fingerprint,
         list(source.class_names),

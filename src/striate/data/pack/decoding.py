@@ -70,9 +70,7 @@ def decoded(
         ChangedError: naming a file that is not what it was when ``source`` was opened.
     """
     count = len(source.targets[split])
-    stored = source.array(split)
-    if stored is not None and stored.shape[1:] != shape:
-        stored = None
+    stored = source.array(split) if source.shape == shape and split in source.in_place else None
     size = min(images_per_block(shape), _MOST_AT_ONCE) if stored is None else images_per_block(shape)
     workers = cores() if workers is None else workers
     if stored is None and count >= _MANY:

@@ -14,13 +14,16 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from striate.errors import DataError, bad_argument
+from striate.data.labels import check_class_names
+from striate.data.source import SPLITS
+from striate.data.wording import quoted
+from striate.errors import DataError, bad_argument, listed
 
 __all__ = [
     "MAX_HEADER",
@@ -31,6 +34,7 @@ __all__ = [
     "Section",
     "Settings",
     "SplitLayout",
+    "check_names",
     "images_per_block",
     "prefix_bytes",
     "read_header",
@@ -114,7 +118,7 @@ class Settings:
         jpeg: Whether JPEG files may be decoded at 1/2, 1/4 or 1/8 of their size, which is faster. ``never`` gives the
             numbers that training on the files themselves gives; ``fine`` does it where at least twice the wanted size
             is left on both axes, ``fast`` where at least the wanted size is left.
-        max_pixels: Images of more pixels are refused; None means Pillow's limit, 178,956,970.
+        max_pixels: Images of more pixels are refused; None means ``$STRIATE_MAX_PIXELS``, else 178,956,970.
 
     Raises:
         DataError: if a value is none of these.
@@ -128,7 +132,7 @@ class Settings:
             raise DataError(bad_argument("jpeg", self.jpeg, "never, fine or fast"))
         if self.max_pixels is not None and self.max_pixels < 1:
             raise DataError(
-                bad_argument("max_pixels", self.max_pixels, "1 or more, or None for Pillow's limit")
+                bad_argument("max_pixels", self.max_pixels, "1 or more, or None for the usual limit")
             )
 
     def least(self, height: int, width: int) -> tuple[int, int] | None:
@@ -177,14 +181,29 @@ def read_header(text: bytes, end: int) -> Header:
         header = Header.model_validate_json(text)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "JSON"
-        raise DataError(f"its header is damaged ({where}: {first['msg']}). Pack again.") from None
-    for name, split in header.splits.items():
-        _check_split(name, split, header, end)
+        where = quoted(".".join(map(str, first["loc"])) or "JSON")
+        raise DataError(f"its header is damaged ({where}: {quoted(first['msg'])}). Pack again.") from None
+    check_names("its header", header.class_names, header.splits)
     for figures in (header.mean, header.std):
         if figures is not None and len(figures) != header.shape[0]:
             raise DataError(f"its header is damaged (statistics of {len(figures)} channels). Pack again.")
+        if figures is not None and not all(0 <= value <= 1 for value in figures):  # NaN is neither
+            raise DataError("its header is damaged (statistics that are not within 0 to 1). Pack again.")
+    for name, split in header.splits.items():
+        _check_split(name, split, header, end)
     return header
+
+
+def check_names(where: str, class_names: Sequence[str], splits: Collection[str]) -> None:
+    """Check what a pack calls classes and splits.
+
+    Raises:
+        DataError: naming ``where`` they stand.
+    """
+    check_class_names(where, class_names)
+    if not splits or not set(splits) <= set(SPLITS):
+        told = quoted(listed(map(repr, splits)) or "none")
+        raise DataError(f"{where}: its splits are {told}; a pack has some of {', '.join(SPLITS)}.")
 
 
 def _check_split(name: str, split: SplitLayout, header: Header, end: int) -> None:

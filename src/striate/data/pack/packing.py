@@ -12,15 +12,16 @@ from pathlib import Path
 import numpy as np
 import PIL
 
+from striate.analyze import bytes_text
 from striate.data.moments import Moments
 from striate.data.pack.decoding import Piece, decoded
-from striate.data.pack.format import Header, Settings
+from striate.data.pack.format import Header, Settings, check_names
 from striate.data.pack.writer import PackWriter
 from striate.data.pixels import ByteArray, check_channels
-from striate.data.source import Source, Targets
+from striate.data.source import IntArray, Source, Targets
 from striate.errors import DataError, bad_argument, listed
 
-__all__ = ["Gathered", "check_unchanged", "pack_source", "settings_told", "unreadable"]
+__all__ = ["Gathered", "check_left", "check_unchanged", "pack_source", "settings_told", "unreadable"]
 
 _MANY = 10
 _BYTES_PER_NAME = 200
@@ -50,7 +51,7 @@ class Gathered:
 
 def pack_source(
     source: Source,
-    path: Path,
+    path: str | Path,
     shape: tuple[int, int, int],
     settings: Settings | None = None,
     *,
@@ -69,9 +70,13 @@ def pack_source(
 
     Raises:
         DataError: if ``path`` exists or cannot be written; if images cannot be read: they are counted and named, all at
-            once; or if the source changed meanwhile. Nothing is left behind then.
+            once; if a class or a split has a name that packs refuse; or if the source changed meanwhile. Nothing is
+            left behind then.
     """
-    settings = settings or Settings()
+    if not isinstance(source, Source):
+        raise DataError(bad_argument("source", source, "a Source, as open_source(name) gives it"))
+    path, settings = Path(path), settings or Settings()
+    check_names(source.name, source.class_names, source.targets)
     _check_shape(shape)
     if path.exists() or path.is_symlink():
         raise DataError(f"{path}: exists already; remove it, or give another name.")
@@ -96,7 +101,7 @@ def pack_source(
             verified = verified and gathered.verified
             measured = gathered.moments if split == "train" else measured
             if skip_bad_images and gathered.problems:
-                _check_left(source, split, gathered)
+                check_left(source, split, np.array(gathered.kept, np.int64))
         if skipped and not skip_bad_images:
             raise unreadable(source.name, skipped, sum(map(len, source.targets.values())))
         if not verified:
@@ -126,6 +131,24 @@ def unreadable(name: str, problems: list[str], count: int, where: str = "") -> D
     )
 
 
+def check_left(source: Source, split: str, kept: IntArray) -> None:
+    """Check that the images that can be read, ``kept``, are enough to go on with.
+
+    Raises:
+        DataError: if there are none, or in ``train`` none of some class.
+    """
+    targets = source.targets[split]
+    if not len(kept):
+        raise DataError(f"{source.name}: none of the {len(targets)} images in {split!r} can be read.")
+    lost = sorted({*targets.tolist()} - {*targets[kept].tolist()}) if targets.ndim == 1 else []
+    if lost and split == "train":
+        raise DataError(
+            f"{source.name}: no image in 'train' for the class{'es' if len(lost) > 1 else ''} "
+            f"{listed(source.class_names[t] for t in lost)} can be read. "
+            "Repair them or add others, or remove the class from every split."
+        )
+
+
 def check_unchanged(source: Source) -> bool:
     """Return whether what ``source`` was opened from can be opened again, by its name.
 
@@ -146,23 +169,10 @@ def check_unchanged(source: Source) -> bool:
 
 
 def _check_shape(shape: tuple[int, int, int]) -> None:
-    check_channels(shape[0])
-    if not all(1 <= side <= _MAX_SIDE for side in shape[1:]):
+    three = isinstance(shape, tuple | list) and len(shape) == 3
+    if not three or not all(isinstance(n, int | np.integer) and 1 <= n <= _MAX_SIDE for n in shape[1:]):
         raise DataError(bad_argument("shape", shape, f"(C, H, W) with sides from 1 to {_MAX_SIDE}"))
-
-
-def _check_left(source: Source, split: str, gathered: Gathered) -> None:
-    if not gathered.kept:
-        raise DataError(f"{source.name}: none of the images in {split!r} can be read.")
-    targets = source.targets[split]
-    if split == "train" and targets.ndim == 1:
-        lost = sorted({*targets.tolist()} - {*targets[gathered.kept].tolist()})
-        if lost:
-            names = listed(source.class_names[t] for t in lost)
-            raise DataError(
-                f"{source.name}: no image in 'train' for the class{'es' if len(lost) > 1 else ''} {names} "
-                "can be read. Repair them or add others, or remove the class from every split."
-            )
+    check_channels(shape[0])
 
 
 def _check_room(source: Source, path: Path, shape: tuple[int, int, int]) -> None:
@@ -174,5 +184,5 @@ def _check_room(source: Source, path: Path, shape: tuple[int, int, int]) -> None
         raise DataError(f"{path}: cannot be written: {error.strerror or error}.") from None
     if free < wanted:
         raise DataError(
-            f"{path}: the pack takes about {wanted / 2**20:,.0f} MiB, and {free / 2**20:,.0f} MiB are free there."
+            f"{path}: the pack takes about {bytes_text(wanted)}, and {bytes_text(free)} are free there."
         )

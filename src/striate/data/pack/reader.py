@@ -23,8 +23,9 @@ _MAP_NORESERVE = 0x4000 if sys.platform == "linux" else 0  # Python names it fro
 
 
 class PackSource(Source):
-    """The images of a pack. What cannot be believed is refused: the header when it is opened, a block of images when
-    one of it is asked for; `array` checks all blocks of a split of up to 1 GiB, once, and `verify` those of any.
+    """The images of a pack. What cannot be believed is refused: the header when it is opened; a block of images, and a
+    file that was cut short since, when one of it is asked for; `array` checks all blocks of a split of up to 1 GiB,
+    once, and `verify` those of any.
 
     Args:
         path: The file.
@@ -39,7 +40,8 @@ class PackSource(Source):
     def __init__(self, path: Path | str) -> None:
         self.path = named_path(path)
         try:
-            self._bytes, self.header = _opened(self.path)
+            self._map, self.header = _opened(self.path)
+            self._bytes = np.frombuffer(self._map, np.uint8)
             self.targets: dict[str, Targets] = {name: self._targets(name) for name in self.header.splits}
         except FileNotFoundError:
             raise DataError(f"{path}: no such file.") from None
@@ -50,6 +52,7 @@ class PackSource(Source):
         self.name = f"pack:{self.path.resolve()}"
         self.class_names = self.header.class_names
         self.fingerprint = self._fingerprint()
+        self.in_place = frozenset(self.header.splits)
         self._checked = {name: np.zeros(len(self._checksums(name)), bool) for name in self.header.splits}
         self._ends: dict[str, IntArray] = {}
 
@@ -62,17 +65,20 @@ class PackSource(Source):
         """Return the pixels of one image, under the name that it had where it was packed from.
 
         Raises:
-            DataError: if its block, or the list of names, is damaged.
+            DataError: if its block, or the list of names, is damaged, or the file was cut short.
         """
-        self._check_blocks(split, [range(self.header.splits[split].count)[index] // self._per_block])
-        return Record(self._name(split, index), self._images(split)[index])
+        row = self.checked_index(split, index)
+        self._check_blocks(split, [row // self._per_block])
+        return Record(self._name(split, row), self._images(split)[row])
 
     def array(self, split: str) -> ByteArray:
         """Return the images as they lie in the file; what is written to them reaches no file.
 
         Raises:
-            DataError: if a block of a split of up to 1 GiB is damaged. Of a larger one `verify` tells.
+            DataError: if a block of a split of up to 1 GiB is damaged, of a larger one `verify` tells; or if the file
+                was cut short.
         """
+        self.check_split(split)
         images = self._images(split)
         if images.nbytes <= _CHECKED_AT_ONCE:
             self._check_blocks(split, range(len(self._checked[split])))
@@ -82,7 +88,7 @@ class PackSource(Source):
         """Read everything again.
 
         Raises:
-            DataError: naming the images whose blocks are damaged.
+            DataError: naming the images whose blocks are damaged; or if the file was cut short.
         """
         for split, layout in self.header.splits.items():
             self._checked[split][:] = False
@@ -95,6 +101,10 @@ class PackSource(Source):
         return images_per_block(self.header.shape)
 
     def _images(self, split: str) -> ByteArray:
+        if self._map.size() < len(self._map):  # to read beyond the end of the file ends the process
+            raise DataError(
+                f"{self.path}: has been cut short since it was opened; restore it and start again."
+            )
         layout = self.header.splits[split]
         return self._section(layout.images).reshape(layout.count, *self.header.shape)
 
@@ -115,10 +125,10 @@ class PackSource(Source):
         self._sound(layout.checksums, f"checksums of {split!r}")
         values = self._sound(layout.targets, f"targets of {split!r}")
         if layout.multi_label:
-            targets: Targets = values.reshape(layout.count, classes)
+            targets: Targets = values.reshape(layout.count, classes).copy()
             limit = 2
         else:
-            targets = values.view("<i8").astype(np.int64, copy=False)
+            targets = values.view("<i8").astype(np.int64)
             limit = classes
         if targets.size and not 0 <= targets.min() <= targets.max() < limit:
             raise DataError(f"its targets of {split!r} are damaged. Pack again.")
@@ -136,7 +146,7 @@ class PackSource(Source):
             except DataError as error:
                 raise DataError(f"{self.path}: {error}") from None
             self._ends[split] = bounds[:-1]
-        start, end = self._ends[split][[index % layout.count, index % layout.count + 1]]
+        start, end = self._ends[split][[index, index + 1]]
         return self._section(layout.names)[start:end].tobytes().decode(errors="surrogateescape")
 
     def _check_blocks(self, split: str, blocks: range | list[int]) -> None:
@@ -167,18 +177,18 @@ class PackSource(Source):
         return total.hexdigest()
 
 
-def _opened(path: Path) -> tuple[ByteArray, Header]:
-    """Map ``path`` into memory and return its bytes and its header."""
+def _opened(path: Path) -> tuple[mmap.mmap, Header]:
+    """Map ``path`` into memory and return that and its header."""
     if path.exists() and not is_regular(path):
         raise DataError("not a file.")
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         crc, offset, length = read_prefix(file.read(PREFIX_SIZE), size)
-        values = np.frombuffer(_mapped(file.fileno()), np.uint8)
-    text = values[offset : offset + length].tobytes()
+        mapped = _mapped(file.fileno())
+    text = mapped[offset : offset + length]
     if zlib.crc32(text) != crc:
         raise DataError("its header is damaged (its checksum does not agree). Pack again.")
-    return values, read_header(text, offset)
+    return mapped, read_header(text, offset)
 
 
 def _mapped(descriptor: int) -> mmap.mmap:

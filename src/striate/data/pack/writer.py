@@ -145,6 +145,8 @@ class PackWriter:
             self._file.write(prefix_bytes(crc=zlib.crc32(text), offset=offset, length=len(text)))
             self._file.flush()
             os.fsync(self._file.fileno())
+            if fcntl is None:
+                self._file.close()  # which Windows wants before; elsewhere the part is held until it has its name
             self._part.replace(self.path)
             with contextlib.suppress(OSError):  # where folders cannot be synced the name lasts without
                 sync_folder(self.path.parent)

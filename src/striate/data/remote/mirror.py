@@ -100,12 +100,16 @@ class Mirror:
 
     def keep_only(self, names: Mapping[str, Entry]) -> None:
         """Remove every other file, and folders that are empty then."""
+        noted = False
         for parent, _, files in os.walk(self.folder, topdown=False):
             for file in files:
                 path = Path(parent, file)
                 name = path.relative_to(self.folder).as_posix()
                 if name not in names:
                     self.known.pop(name, None)
+                    if not noted:  # first: what is left is not whole
+                        self.note()
+                        noted = True
                     path.unlink()
             if Path(parent) != self.folder:
                 with contextlib.suppress(OSError):
@@ -174,11 +178,12 @@ def mirrored(place: Place, kind: str) -> Iterator[Mirror]:
             shutil.rmtree(root / _PARTS, ignore_errors=True)  # of a process that was killed
             for folder in (root, root / _FILES, root / _PARTS):
                 folder.mkdir(exist_ok=True)
-            whole, opened, known = _read(root / _RECORD)
+            _, _, known = _read(root / _RECORD)
             mirror = Mirror(place, root / _FILES, known)
             try:
                 yield mirror
             except Trouble as trouble:
+                whole, opened, _ = _read(root / _RECORD)  # as it is now: some may have been replaced
                 copy = mirror.folder / opened
                 kept = f" Its copy of before is whole; to use that, name it: {kind}:{copy}." if whole else ""
                 raise DataError(f"{place.name}: {trouble}.{kept}") from None

@@ -122,8 +122,10 @@ def bring(
 
 def _received(system: AbstractFileSystem, entry: Entry, place: Place, part: Path, budget: Budget) -> int:
     """Receive a file into ``part`` and return its size."""
+    bound = _Bound(entry.size, budget)
     try:
-        system.get_file(entry.path, str(part), callback=_Bound(entry.size, budget))
+        system.get_file(entry.path, str(part), callback=bound)
+        bound.absolute_update(part.stat().st_size)  # SFTP tells nothing meanwhile
     except (DataError, _Stopped):
         raise
     except _Grew:

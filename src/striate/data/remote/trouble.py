@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import http.client
+import re
 import time
 from collections.abc import Callable, Iterator
 from typing import TypeVar
@@ -16,6 +17,7 @@ __all__ = ["Absent", "asked", "trouble_of"]
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 _DENIED = frozenset({401, 403, 407})
 _ABSENT = frozenset({404, 410})
+_NO_PARTS = re.compile("range requests|seek streaming")  # in what fsspec says of the web
 
 
 _PAUSE = 1.0  # seconds before a question is put once more
@@ -71,6 +73,9 @@ def trouble_of(error: BaseException, place: Place) -> Trouble:
         return Trouble(f"its copy cannot be written here ({told})", passing=False)
     if isinstance(last, IsADirectoryError | NotADirectoryError):
         return Trouble(f"it is not what was asked for ({told})", passing=False)
+    if place.web and isinstance(last, ValueError) and _NO_PARTS.search(text):
+        fix = "copy the shards to this machine, or serve them by one that does (nginx, S3)"
+        return Trouble(f"its server does not give parts of files; {fix}", passing=False)
     return Trouble(f"it cannot be reached ({told})", passing=True)
 
 

@@ -12,12 +12,15 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit, types
+from numba import config, njit, types
 from numpy.typing import NDArray
 
 from striate.data.resize.resizing import ByteArray
 
 __all__ = ["resize"]
+
+if config.DISABLE_JIT:  # type: ignore[attr-defined]
+    raise ImportError("without compiling, this is far slower than Pillow")
 
 _BITS = 22
 _HALF = 1 << (_BITS - 1)

@@ -46,6 +46,7 @@ class ArraySource(Source):
         kind = np.uint8 if several else np.int64
         self.targets = {split: np.require(targets[split], kind, ["C", "W"]) for split in images}
         self._images = {split: np.require(part, np.uint8, ["C", "W"]) for split, part in images.items()}
+        self.in_place = frozenset(images)
         digest = hashlib.sha256(repr(class_names).encode())
         for split in sorted(images):
             digest.update(f"{split}{images[split].shape}".encode())
@@ -61,10 +62,11 @@ class ArraySource(Source):
 
     def record(self, split: str, index: int) -> Record:
         """Return the pixels of one image."""
-        return Record(f"{self.name} {split}[{index}]", self._images[split][index])
+        return Record(f"{self.name} {split}[{index}]", self._images[split][self.checked_index(split, index)])
 
     def array(self, split: str) -> ByteArray | None:
         """Return the images as they are stored."""
+        self.check_split(split)
         return self._images[split]
 
 

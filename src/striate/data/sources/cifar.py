@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from striate.data.decode import is_regular
+from striate.data.labels import check_class_names
 from striate.data.source import ByteArray, IntArray, named_path
 from striate.data.sources.arrays import ArraySource
 from striate.data.sources.dividing import validation_aside
-from striate.data.sources.labels import check_class_names
 from striate.data.sources.unpickling import unpickled
 from striate.errors import DataError
 

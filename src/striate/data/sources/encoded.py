@@ -10,9 +10,9 @@ from typing import Any
 
 from striate.data.decode import Record
 from striate.data.digests import file_digests
+from striate.data.labels import check_class_names, numbered, several, single
 from striate.data.source import ByteArray, Source
 from striate.data.sources.dividing import completed
-from striate.data.sources.labels import check_class_names, numbered, several, single
 from striate.errors import DataError
 
 __all__ = ["EncodedSource", "content_fingerprint", "optional", "taken_labels"]
@@ -69,7 +69,7 @@ class EncodedSource(Source):
 
     def record(self, split: str, index: int) -> Record:
         """Return the bytes of one image."""
-        row = self._rows[split][index]
+        row = self._rows[split][self.checked_index(split, index)]
         return Record(f"{self.name} {split}[{index}]", self._fetch(row), digest=self._digests[row])
 
     def array(self, split: str) -> ByteArray | None:

@@ -16,12 +16,15 @@ import numpy as np
 
 from striate.data.decode import Record
 from striate.data.digests import file_digests
+from striate.data.labels import check_class_names
 from striate.data.source import ByteArray, Source, named_path
+from striate.data.sources.clutter import is_passed_over
 from striate.data.sources.dividing import SPLIT_NAMES, TEST_PERCENT, VAL_PERCENT, by_content
-from striate.data.sources.labels import check_class_names
 from striate.errors import DataError, listed
 
 __all__ = ["FolderSource", "files_below"]
+
+_TABLES = ("csv", "jsonl")
 
 
 class FolderSource(Source):
@@ -47,7 +50,10 @@ class FolderSource(Source):
         if not self.class_names:
             raise DataError(
                 f"{root}: holds no class folders; put images in {root}/<class>/ or {root}/train/<class>/."
+                f"{_table_meant(root)}"
             )
+        if len(self.class_names) == 1 and (meant := _table_meant(root)):
+            raise DataError(f"{root}: holds one class folder, {self.class_names[0]!r}, and a table.{meant}")
         check_class_names(str(root), self.class_names)
         _check_every_class(root, found, self.class_names)
         if splits:
@@ -83,7 +89,7 @@ class FolderSource(Source):
 
     def record(self, split: str, index: int) -> Record:
         """Return the file of one image."""
-        path = self._files[split][index][0]
+        path = self._files[split][self.checked_index(split, index)][0]
         return Record(str(path), path, digest=self._digests[path])
 
     def array(self, split: str) -> ByteArray | None:
@@ -105,13 +111,19 @@ def _split_folders(root: Path) -> dict[str, Path]:
 
 
 def _classes(folder: Path) -> dict[str, list[Path]]:
-    """Return the files of each class folder, sorted; hidden files and links back up do not count."""
+    """Return the files of each class folder, sorted; what `is_passed_over` and links back up do not count."""
     try:
-        entries = sorted(e for e in folder.iterdir() if not e.name.startswith("."))
+        entries = sorted(e for e in folder.iterdir() if not is_passed_over(e.name))
         classes = (e for e in entries if e.is_dir() and not folder.resolve().is_relative_to(e.resolve()))
         return {e.name: sorted(files_below(e, _fail)) for e in classes}
     except OSError as error:
         raise DataError(f"{error.filename}: cannot be read: {error.strerror}.") from None
+
+
+def _table_meant(root: Path) -> str:
+    """Return what to say of the first table in a folder that is none of classes."""
+    tables = sorted(file for kind in _TABLES for file in root.glob(f"*.{kind}") if file.is_file())
+    return f" To train on the table in it, name that: {tables[0].suffix[1:]}:{tables[0]}." if tables else ""
 
 
 def _fail(error: OSError) -> None:
@@ -119,7 +131,7 @@ def _fail(error: OSError) -> None:
 
 
 def files_below(folder: Path, failed: Callable[[OSError], None]) -> Iterator[Path]:
-    """Yield the files below a folder, hidden ones left out; ``failed`` is told of what cannot be read.
+    """Yield the files below a folder, without those `is_passed_over`; ``failed`` is told of what cannot be read.
 
     Links to folders are not followed: they may lead back up. Links to files are.
     """
@@ -128,7 +140,7 @@ def files_below(folder: Path, failed: Callable[[OSError], None]) -> Iterator[Pat
         try:
             with os.scandir(waiting.pop()) as entries:
                 for entry in entries:
-                    if entry.name.startswith("."):
+                    if is_passed_over(entry.name):
                         continue
                     if not _is_folder(entry):
                         yield Path(entry.path)

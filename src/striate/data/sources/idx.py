@@ -90,7 +90,7 @@ def _parse(file: BinaryIO | gzip.GzipFile, path: Path, axes: int) -> ByteArray:
         raise DataError(f"{path}: ends within its header.")
     shape = struct.unpack(f">{axes}I", header)
     size = math.prod(shape)
-    if size > _MAX_BYTES:
+    if math.prod(max(n, 1) for n in shape) > _MAX_BYTES:  # beside an axis of 0, too
         raise DataError(f"{path}: its header says {size:,} values; at most {_MAX_BYTES:,} are read.")
     # A header may lie: a plain file's size is known before anything is read, and a packed one is read as it comes.
     values = bytearray()

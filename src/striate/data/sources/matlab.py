@@ -127,6 +127,8 @@ def _matrix(stream: _Stream, order: str, wanted: Collection[str], allowed: int) 
         raise DataError(f"{name!r} says the shape {shape} and holds {count:,} bytes of {dtype.name}.")
     if count > allowed:
         raise DataError(f"{name!r} unpacks to {count:,} bytes; at most {allowed:,} are read.")
+    if math.prod(max(n, 1) for n in shape) * dtype.itemsize > _MAX_BYTES:  # beside an axis of 0
+        raise DataError(f"{name!r} says the shape {shape}, which cannot be.")
     values = small[:count] if small else _exactly(stream, count)
     return name, np.frombuffer(values, dtype).reshape(shape, order="F")
 

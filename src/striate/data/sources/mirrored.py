@@ -39,7 +39,7 @@ class _Told:
         try:
             yield
         except DataError as error:
-            raise DataError(self.text(str(error))) from None
+            raise type(error)(self.text(str(error))) from None
 
 
 class MirroredSource(Source):
@@ -56,6 +56,7 @@ class MirroredSource(Source):
         self.class_names = copy.class_names
         self.targets = copy.targets
         self.fingerprint = copy.fingerprint
+        self.in_place = copy.in_place
         self._copy = copy
         self._told = told
 
@@ -118,6 +119,6 @@ def _options(name: str, kind: Kind, location: str) -> tuple[str, dict[str, str]]
 
 def _named_files(name: str, table: Path, options: Mapping[str, str]) -> list[str]:
     """Return the files that a table names, relative to its folder, each once."""
-    rows = read_rows(table, _TABLES[name], options)
+    rows = read_rows(table, _TABLES[name], options).rows
     paths = dict.fromkeys(row.path.relative_to(table.parent).as_posix() for row in rows)
     return [path for path in paths if path != "."]

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from striate.data.decode import is_regular
-from striate.data.sources.labels import check_text
+from striate.data.labels import check_text
 from striate.data.wording import quoted
 from striate.errors import DataError
 
@@ -49,6 +49,8 @@ def map_npy(path: Path) -> Array:
                 "or cut short."
             )
         if not wanted:
+            if math.prod(max(n, 1) for n in shape) > _MAX_BYTES:
+                raise DataError(f"{path}: its header is damaged (an array of {shape}).")
             return np.zeros(shape, dtype)
         return np.memmap(path, dtype, "c", start, shape, "F" if by_column else "C")
     except OSError as error:

@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from striate.data.decode import Record
+from striate.data.labels import check_class_names, numbered
 from striate.data.source import ByteArray, IntArray, Source, Targets, named_path
 from striate.data.sources.dividing import SPLIT_NAMES, TEST_PERCENT, VAL_PERCENT, by_share, validation_aside
-from striate.data.sources.labels import check_class_names, numbered
 from striate.data.sources.npy import Npz, check_whole, map_npy
 from striate.data.sources.options import split_options, with_options
 from striate.errors import DataError, bad_argument, did_you_mean, listed
@@ -65,6 +65,11 @@ class StoredArrays(Source):
             for key, whole in images.items()
         }
         self._parts = dict(parts)
+        self.in_place = frozenset(
+            split
+            for split, (key, indices) in parts.items()
+            if indices is None and self._images[key].flags.carray
+        )
         self.targets = {
             split: np.require(targets[key] if indices is None else targets[key][indices], None, ["C", "W"])
             for split, (key, indices) in parts.items()
@@ -96,9 +101,10 @@ class StoredArrays(Source):
         Raises:
             DataError: if its file has been cut short since it was opened.
         """
+        row = self.checked_index(split, index)
         key, indices = self._parts[split]
         check_whole(self._images[key])
-        place = index if indices is None else indices[index]
+        place = row if indices is None else indices[row]
         return Record(f"{self.name} {split}[{index}]", np.array(self._images[key][place]))
 
     def array(self, split: str) -> ByteArray | None:
@@ -107,6 +113,7 @@ class StoredArrays(Source):
         Raises:
             DataError: if their file has been cut short since it was opened.
         """
+        self.check_split(split)
         key, indices = self._parts[split]
         check_whole(self._images[key])
         chosen = self._images[key] if indices is None else self._images[key][indices]

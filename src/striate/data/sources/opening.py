@@ -11,19 +11,21 @@ from striate.data.pack.reader import PackSource
 from striate.data.remote import is_remote
 from striate.data.source import Source
 from striate.data.sources.cifar import cifar10, cifar100
+from striate.data.sources.clutter import is_passed_over
 from striate.data.sources.digits import digits
+from striate.data.sources.dividing import split_called
 from striate.data.sources.folder import FolderSource
 from striate.data.sources.hub import hub
 from striate.data.sources.idx import idx
 from striate.data.sources.mirrored import open_remote
 from striate.data.sources.npz import npy, npz
 from striate.data.sources.parquet import parquet
-from striate.data.sources.rows import ROLES
+from striate.data.sources.rows import OPTIONS
 from striate.data.sources.shards import wds
 from striate.data.sources.stl10 import stl10
 from striate.data.sources.svhn import svhn
 from striate.data.sources.table import csv_table, jsonl_table
-from striate.errors import DataError, did_you_mean, unknown_name
+from striate.errors import DataError, bad_argument, did_you_mean, unknown_name
 
 __all__ = ["KINDS", "Kind", "open_source"]
 
@@ -61,8 +63,8 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "stl10": Kind(stl10, "DIR", files=r"(stl10_binary/)?((train|test)_[Xy]\.bin|class_names\.txt)"),
         "npz": Kind(npz, "FILE", (".npz",), ("layout",)),
         "npy": Kind(npy, "DIR", options=("layout",), files=r"[^/]+\.npy"),
-        "csv": Kind(csv_table, "FILE", (".csv", ".tsv"), ROLES),
-        "jsonl": Kind(jsonl_table, "FILE", (".jsonl", ".ndjson"), ROLES),
+        "csv": Kind(csv_table, "FILE", (".csv", ".tsv"), OPTIONS),
+        "jsonl": Kind(jsonl_table, "FILE", (".jsonl", ".ndjson"), OPTIONS),
         "parquet": Kind(parquet, "FILE", (".parquet",), ("image", "label"), r"(data/)?[^/]+\.parquet"),
         "hf": Kind(hub, "NAME"),
         "wds": Kind(wds, "URL", (".tar",)),
@@ -85,6 +87,10 @@ def open_source(name: str | Path) -> Source:
     kinds = ", ".join(f"{name}:{kind.location}" for name, kind in KINDS.items())
     if isinstance(name, Path):
         return _by_path(name)
+    if not isinstance(name, str):
+        raise DataError(
+            bad_argument("name", name, "the name of data: a str, or the Path of a folder or file")
+        )
     kind, colon, location = name.partition(":")
     if not name.strip():
         raise DataError(
@@ -98,12 +104,16 @@ def open_source(name: str | Path) -> Source:
     if name == "digits":
         return digits()
     if is_remote(name):
-        path = name.partition("?")[0].lower()
-        return _opened(next((k for k, v in KINDS.items() if path.endswith(v.suffixes)), "folder"), name)
+        return _opened(_by_suffix(name.partition("?")[0]) or "folder", name)
     if Path(name).exists():
         return _by_path(Path(name))
+    file = name.rpartition("?")[0]
+    if file and (suffixed := _by_suffix(file)) and Path(file).exists():
+        return _opened(suffixed, name)
     if colon and "/" not in kind and "\\" not in kind and len(kind) > 1:
         raise DataError(unknown_name("kind of data", kind, KINDS))
+    if "/" in name or "\\" in name or _by_suffix(file or name):
+        raise DataError(f"no data called {name!r}: no such file or folder.")
     raise DataError(
         f"no data called {name!r}: neither a known set (digits), nor a folder, nor a file, nor kind:location "
         f"({kinds}).{did_you_mean(name, ['digits'])}"
@@ -119,15 +129,34 @@ def _opened(kind: str, location: str) -> Source:
     return KINDS[kind].open(location)
 
 
+def _by_suffix(name: str) -> str | None:
+    """Return the kind of a file by the end of its name."""
+    return next((kind for kind, what in KINDS.items() if name.lower().endswith(what.suffixes)), None)
+
+
 def _by_path(path: Path) -> Source:
-    """Open a folder, or a file by its suffix."""
+    """Open a folder by what is in it, or a file by its suffix."""
     if path.is_file():
-        for kind in KINDS.values():
-            if path.name.lower().endswith(kind.suffixes):
-                return kind.open(str(path))
+        if (kind := _by_suffix(path.name)) is not None:
+            return KINDS[kind].open(str(path))
         suffixes = ", ".join(suffix for kind in KINDS.values() for suffix in kind.suffixes)
         raise DataError(
             f"{path}: not a folder, and its name does not end as a file of data does ({suffixes}); rename it, or write "
             "kind:FILE."
         )
-    return FolderSource(path)
+    return KINDS[_by_content(path)].open(str(path))
+
+
+def _by_content(folder: Path) -> str:
+    """Return the kind of a folder: that of its shards, if there are no class folders, else of images."""
+    try:
+        found = [entry for entry in folder.iterdir() if not is_passed_over(entry.name)]
+        inner = [entry for entry in found if entry.is_dir()]
+        if any(entry.name != "data" and split_called(entry.name) is None for entry in inner):
+            return "folder"
+        below = [entry for each in inner for entry in each.iterdir() if not is_passed_over(entry.name)]
+        suffixes = {entry.suffix.lower() for entry in found + below}
+        shards = [kind for kind in ("parquet", "wds") if suffixes & {*KINDS[kind].suffixes}]
+        return shards[0] if len(shards) == 1 and not any(entry.is_dir() for entry in below) else "folder"
+    except OSError:  # which opening it as images puts into words
+        return "folder"

@@ -12,16 +12,17 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from striate.data.decode import is_regular
+from striate.data.labels import check_text
 from striate.data.sources.columns import columns_of, shown
 from striate.data.sources.dividing import split_called
-from striate.data.sources.labels import check_text
+from striate.data.sources.shards_index import IMAGES
 from striate.data.wording import quoted
 from striate.errors import DataError
 
-__all__ = ["ROLES", "Cells", "Row", "csv_cells", "jsonl_cells", "read_rows"]
+__all__ = ["OPTIONS", "ROLES", "Cells", "Row", "Rows", "csv_cells", "jsonl_cells", "read_rows"]
 
 ROLES = {
     "path": ("path", "file", "filename", "file_name", "filepath", "image"),
@@ -32,6 +33,11 @@ ROLES = {
     "width": ("width", "w"),
     "height": ("height", "h"),
 }
+"""What a column may be, and the names it then usually has."""
+
+OPTIONS = (*ROLES, "folder", "suffix")
+"""What may follow the name of a table: the column of each role, and what stands before and after every path."""
+
 _BOX = ("x", "y", "width", "height")
 _MAX_BYTES = 2**30
 _DELIMITERS = ",;\t"
@@ -59,23 +65,43 @@ class Row:
     split: str | None
 
 
-def read_rows(
-    path: Path, cells: Callable[[str, str], Iterator[Cells]], options: Mapping[str, str]
-) -> list[Row]:
+class Rows(NamedTuple):
+    """The rows of a table.
+
+    Attributes:
+        label: The column that labels stand in; empty if there are no rows.
+    """
+
+    rows: list[Row]
+    label: str
+
+
+def read_rows(path: Path, cells: Callable[[str, str], Iterator[Cells]], options: Mapping[str, str]) -> Rows:
     """Return the rows of a table.
 
     Args:
         path: The table.
         cells: What takes its text apart, `csv_cells` or `jsonl_cells`.
-        options: For each role the column that the user says has it.
+        options: For each role the column that the user says has it; the ``folder`` that paths count from, itself
+            counted from the table's; the ``suffix`` that they lack.
 
     Raises:
-        DataError: naming the line, or the column that is missing.
+        DataError: naming the first line that is wrong and how many others are, or the column that is missing.
     """
     lines = list(cells(str(path), _content(path)))
     columns = dict.fromkeys(column for _, row in lines for column in row)
-    roles = _roles(str(path), columns, options) if lines else {}
-    return [_row(f"{path} line {number}", row, roles, path.parent) for number, row in lines]
+    said = {role: column for role, column in options.items() if role in ROLES}
+    roles = _roles(str(path), columns, said) if lines else {}
+    paths = _Paths(path, options)
+    rows, first, wrong = [], None, 0
+    for number, row in lines:
+        try:
+            rows.append(_row(f"{path} line {number}", row, roles, paths))
+        except DataError as error:
+            first, wrong = first or str(error), wrong + 1
+    if first is not None:
+        raise DataError(first if wrong == 1 else f"{first} In all, {wrong:,} lines are wrong.")
+    return Rows(rows, roles.get("label", ""))
 
 
 def _content(path: Path) -> str:
@@ -120,12 +146,27 @@ def csv_cells(where: str, text: str) -> Iterator[Cells]:
 
 
 def _check_header(where: str, header: list[str]) -> None:
+    data = next((cell for cell in header if _is_image(where, cell)), None)
+    if data is not None and not any(cell.lower() in names for cell in header for names in ROLES.values()):
+        raise DataError(
+            f"{where}: has no header line, for the first holds {quoted(repr(data))}; add one: path,label."
+        )
     for name in header:
         if name:  # a column of row numbers often has none
             check_text(where, "column name", name)
     twice = [name for name in dict.fromkeys(header) if name and header.count(name) > 1]
     if twice:
         raise DataError(f"{where}: two columns are called {twice[0]!r}; rename one.")
+
+
+def _is_image(where: str, cell: str) -> bool:
+    """Return whether a cell names an image: by its ending, or since there is such a file."""
+    if cell.lower().endswith(tuple(f".{ending}" for ending in IMAGES)):
+        return True
+    try:
+        return (Path(where).parent / cell).is_file()
+    except OSError:  # a name that is too long
+        return False
 
 
 def jsonl_cells(where: str, text: str) -> Iterator[Cells]:
@@ -157,7 +198,34 @@ def _roles(where: str, columns: Iterable[str], options: Mapping[str, str]) -> di
     return roles
 
 
-def _row(where: str, row: Mapping[str, Any], roles: Mapping[str, str], folder: Path) -> Row:
+class _Paths:
+    """What the paths of a table mean: files below its folder; ``..`` is resolved before any link is followed."""
+
+    def __init__(self, table: Path, options: Mapping[str, str]) -> None:
+        self._folder = table.parent
+        self._start = self._folder
+        self._start = self._below(str(table), "folder", options.get("folder", "."))
+        self._suffix = options.get("suffix", "")
+
+    def of(self, where: str, said: Any) -> Path:
+        """Return the file that a cell names."""
+        if not isinstance(said, str):
+            raise DataError(f"{where}: the path {_value(said)} is no text.")
+        check_text(where, "path", said)
+        return self._below(where, "path", said.strip() + self._suffix)
+
+    def _below(self, where: str, what: str, said: str) -> Path:
+        check_text(where, what, said)
+        path = Path(os.path.normpath(self._start / said))
+        if not path.is_relative_to(self._folder):
+            raise DataError(
+                f"{where}: the {what} {_value(said)} leads out of the table's folder, {self._folder}. Move the table "
+                "to a folder above its images, and write paths from there."
+            )
+        return path
+
+
+def _row(where: str, row: Mapping[str, Any], roles: Mapping[str, str], paths: _Paths) -> Row:
     labels, many = _labels(where, row.get(roles["label"]))
     split = None
     if "split" in roles:
@@ -166,26 +234,12 @@ def _row(where: str, row: Mapping[str, Any], roles: Mapping[str, str], folder: P
         if split is None:
             raise DataError(f"{where}: the split {_value(said)} is none of train, val and test.")
     box = _box(where, [row.get(roles[side]) for side in _BOX]) if "x" in roles else None
-    return Row(where, _path(where, row.get(roles["path"]), folder), box, labels, many, split)
+    return Row(where, paths.of(where, row.get(roles["path"])), box, labels, many, split)
 
 
 def _value(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 80 else text[:80] + "…"
-
-
-def _path(where: str, said: Any, folder: Path) -> Path:
-    """Return the file, which lies below the table's folder; ``..`` is resolved before any link is followed."""
-    if not isinstance(said, str):
-        raise DataError(f"{where}: the path {_value(said)} is no text.")
-    check_text(where, "path", said)
-    path = Path(os.path.normpath(folder / said.strip()))
-    if not path.is_relative_to(folder):
-        raise DataError(
-            f"{where}: the path {_value(said)} leads out of the table's folder, {folder}. Move the table to a folder "
-            "above its images, and write paths from there."
-        )
-    return path
 
 
 def _labels(where: str, said: Any) -> tuple[tuple[str, ...], bool]:

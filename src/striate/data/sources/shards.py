@@ -18,12 +18,12 @@ import numpy as np
 
 from striate.data.cores import cores
 from striate.data.decode import Record
+from striate.data.labels import check_class_names, several, single
 from striate.data.remembering import trim
 from striate.data.remote import is_remote
 from striate.data.source import ByteArray, IntArray, Layout, Source, named_path
 from striate.data.sources.dividing import SPLIT_NAMES, completed, split_called
 from striate.data.sources.encoded import content_fingerprint, taken_labels
-from striate.data.sources.labels import check_class_names, several, single
 from striate.data.sources.options import split_options, with_options
 from striate.data.sources.shards_index import ShardIndex, Wanted, forget_index, index_of
 from striate.data.sources.shards_patterns import is_folder, matching
@@ -115,7 +115,8 @@ class ShardSource(Source):
         self._shards = list(shards)
         self._wanted = wanted
         self._starts = np.cumsum([0, *counts])
-        self._names = [np.array([text.encode() for text in index.names] or [b""]) for index in indexes]
+        texts = [text.encode() for index in indexes for text in index.names]
+        self._names, self._name_ends = b"".join(texts), np.cumsum([0, *map(len, texts)])
         self._offsets = _joined(index.offsets for index in indexes)
         self._sizes = _joined(index.sizes for index in indexes)
         self._digests = np.frombuffer(
@@ -151,11 +152,11 @@ class ShardSource(Source):
             DataError: if they cannot be read.
             ChangedError: if they are others than were indexed.
         """
-        row = int(self._rows[split][index])
+        row = int(self._rows[split][self.checked_index(split, index)])
         number = int(np.searchsorted(self._starts, row, "right")) - 1
         shard = self._shards[number]
         self._hold(number)
-        name = f"{shard.name}: {self._names[number][row - self._starts[number]].decode()}"
+        name = f"{shard.name}: {self._names[self._name_ends[row] : self._name_ends[row + 1]].decode()}"
         data = shard.read(int(self._offsets[row]), int(self._sizes[row]))
         if hashlib.sha256(data).digest() != self._digests[row].tobytes():
             forget_index(shard, self._wanted)

@@ -85,6 +85,7 @@ def index_of(shard: Shard, wanted: Wanted) -> ShardIndex:
     known = remembered(_key(shard, wanted), ShardIndex) if shard.version else None
     if known is not None and known.fits(shard):
         return known
+    shard.check_parts()  # or training, which asks for parts, would stop amid its first epoch
     made = _made(shard, wanted)
     if shard.version:
         remember(_key(shard, wanted), made)

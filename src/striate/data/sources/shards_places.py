@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 from abc import ABC, abstractmethod
@@ -50,6 +51,14 @@ class Shard(ABC):
         """
 
     @abstractmethod
+    def check_parts(self) -> None:
+        """Check that parts of the file can be read.
+
+        Raises:
+            DataError: if it can only be read from its start.
+        """
+
+    @abstractmethod
     def release(self) -> None:
         """Forget what was read ahead; it is read anew when it is wanted."""
 
@@ -86,6 +95,9 @@ class _LocalShard(Shard):
             raise DataError(f"{self.name}: cannot be read: {error.strerror or error}.") from None
         return self._whole(data, offset, length)
 
+    def check_parts(self) -> None:
+        """Every file can be read from any place."""
+
     def release(self) -> None:
         """Nothing is read ahead: the system does that."""
 
@@ -110,9 +122,19 @@ class _RemoteShard(Shard):
             data = asked(lambda: self._fetched(offset, length), self._place)
         return self._whole(data, offset, length)
 
+    def check_parts(self) -> None:
+        if self.size > 1:
+            with _explained(self._place):
+                asked(self._second_byte, self._place)
+
     def release(self) -> None:
         with self._lock:
             self._file = None
+
+    def _second_byte(self) -> None:
+        with self._system.open(self._path, "rb", block_size=1, cache_type="none") as file:
+            file.seek(1)
+            file.read(1)
 
     def _fetched(self, offset: int, length: int) -> bytes:
         if self._file is None:
@@ -130,10 +152,8 @@ def _explained(place: Place) -> Iterator[None]:
     try:
         yield
     except Trouble as trouble:
-        raise DataError(
-            f"{place.name}: cannot be read: {trouble}. Do the same again later; if the server does not serve "
-            "parts of files, download it."
-        ) from None
+        later = " Do the same again later." if trouble.passing else ""
+        raise DataError(f"{place.name}: cannot be read: {trouble}.{later}") from None
 
 
 def told(location: str) -> str:
@@ -188,7 +208,7 @@ def text_beside(folder: str, name: str) -> str | None:
         location, there = place.location, _is_there(place)
     else:
         location = f"{folder.rstrip('/')}/{name}"
-        there = Path(location).exists()
+        there = os.path.lexists(location)  # a link that leads nowhere is told, not passed over
     if not there:
         return None
     file = shard_at(location)

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from striate.data.decode import is_regular
+from striate.data.labels import check_class_names
 from striate.data.source import ByteArray, IntArray, named_path
 from striate.data.sources.dividing import validation_aside
-from striate.data.sources.labels import check_class_names
 from striate.data.sources.npz import StoredArrays
 from striate.errors import DataError
 

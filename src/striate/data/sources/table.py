@@ -14,11 +14,12 @@ from typing import Any
 
 from striate.data.decode import Record
 from striate.data.digests import file_digests
+from striate.data.labels import check_class_names, several, single
 from striate.data.source import ByteArray, Source, named_path
 from striate.data.sources.dividing import completed
-from striate.data.sources.labels import check_class_names, several, single
 from striate.data.sources.options import split_options, with_options
-from striate.data.sources.rows import ROLES, Cells, Row, csv_cells, jsonl_cells, read_rows
+from striate.data.sources.rows import OPTIONS, Cells, Row, Rows, csv_cells, jsonl_cells, read_rows
+from striate.data.sources.table_faults import check_files, check_fractions, check_labeled, check_number
 from striate.errors import DataError
 
 __all__ = ["TableSource", "csv_table", "jsonl_table"]
@@ -33,16 +34,18 @@ class TableSource(Source):
     rows of ``val`` those of ``train`` are. Equal files with several boxes go to one split.
     """
 
-    def __init__(self, name: str, table: str, rows: list[Row]) -> None:
+    def __init__(self, name: str, table: str, listed: Rows) -> None:
+        rows = listed.rows
         if not rows:
             raise DataError(f"{table}: lists no images.")
         self.name = name
         many = any(row.several for row in rows)
-        for row in rows:
-            if not row.labels and not many:
-                raise DataError(f"{row.where}: its label is empty; fill it in, or remove the row.")
+        if not many:
+            check_labeled(rows)
+            check_fractions(table, listed)
         _check_repeated(rows)
         self.class_names = check_class_names(table, sorted({label for row in rows for label in row.labels}))
+        check_files(Path(table), rows)
         index = {label: i for i, label in enumerate(self.class_names)}
         labels = [[index[label] for label in row.labels] for row in rows]
         digests = file_digests(row.path for row in rows)
@@ -50,7 +53,11 @@ class TableSource(Source):
         for i, row in enumerate(rows):
             given.setdefault(row.split or "", []).append(i)
         contents = [digests[row.path] for row in rows]
-        parts = completed(table, given, contents, labels, self.class_names, fix=_FIX)
+        try:
+            parts = completed(table, given, contents, labels, self.class_names, fix=_FIX)
+        except DataError:
+            check_number(table, listed, len(index))
+            raise
         self._digests = digests
         self._rows = {split: [rows[i] for i in part] for split, part in parts.items()}
         chosen = {split: [labels[i] for i in part] for split, part in parts.items()}
@@ -72,7 +79,7 @@ class TableSource(Source):
 
     def record(self, split: str, index: int) -> Record:
         """Return the file of one image, and its box."""
-        row = self._rows[split][index]
+        row = self._rows[split][self.checked_index(split, index)]
         return Record(str(row.path), row.path, row.box, self._digests[row.path])
 
     def array(self, split: str) -> ByteArray | None:
@@ -84,10 +91,10 @@ def csv_table(location: Path | str) -> TableSource:
     """Read a table of cells between commas, semicolons or tabs, in UTF-8, its first line naming the columns.
 
     ``FILE?path=photo&label=kind&split=fold`` says which column is what, for any of path, label, split, x, y, width and
-    height.
+    height; ``FILE?folder=images&suffix=.jpg`` puts ``images/`` before every path and ``.jpg`` after it.
 
     Raises:
-        DataError: naming the line, or the column that is missing.
+        DataError: naming the line, or the column that is missing; if hardly any of the files is there.
     """
     return _open("csv", location, csv_cells)
 
@@ -102,7 +109,7 @@ def jsonl_table(location: Path | str) -> TableSource:
 
 
 def _open(kind: str, location: Path | str, cells: Callable[[str, str], Iterator[Cells]]) -> TableSource:
-    place, options = split_options(kind, str(location), ROLES)
+    place, options = split_options(kind, str(location), OPTIONS)
     path = named_path(place)
     path = path.parent.resolve() / path.name  # a link to a table is a table beside the link
     return TableSource(with_options(f"{kind}:{path}", options), str(path), read_rows(path, cells, options))

@@ -30,6 +30,7 @@ CHECKS: Mapping[str, Callable[[Subject], Findings]] = MappingProxyType(
         "a network that training refuses": fitting.refusals,
         "a step that fails": fitting.step_fails,
         "memory for a step": memory.step_memory,
+        "memory for validation": memory.validation_memory,
         "memory for the images": memory.data_memory,
         "a first step of no numbers": signals.not_finite,
         "one answer for all": signals.constant_output,
@@ -75,7 +76,8 @@ def check_network(
     """Say what will go wrong when ``network`` is trained on ``data``, before the first step.
 
     Every image is looked at once, the description is gone through, and a few steps are done with weights that are
-    thrown away. A module of your own, the random state and the threads of torch are as before afterwards.
+    thrown away. A module of your own, the random state of the CPU and of CUDA, and the threads of torch are as before
+    afterwards; the random state of MPS is not.
 
     Args:
         network: A description, a module of your own, or the name of a zoo network, which gets as many outputs as the

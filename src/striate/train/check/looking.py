@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 from torch import nn
+from torch.nn.parameter import UninitializedParameter
 
 from striate.analyze import Analysis, analyze
 from striate.data import Source, open_source
@@ -41,6 +42,7 @@ class _Attempt:
     failure: str | None = None
     trial: Trial | None = None
     decode_seconds: float | None = None
+    parameters: int | None = None
     remarks: tuple[str, ...] = ()
 
 
@@ -56,8 +58,9 @@ def look(
     source = None if isinstance(data, DataError) or data_refusal else data
     train, val = (report.statistics.splits.get(split, 0) for split in ("train", "val"))
     analysis = _analyzed(network, config)
+    parameters = _parameters(network, analysis)
     shape = _image_shape(network, source)
-    needs = None if analysis is None else memory.estimate(analysis, source, train + val, config, device)
+    needs = None if analysis is None else memory.estimate(analysis, source, train, val, config, device)
     # A seed is set on every GPU, whichever is used.
     used = device.type == "cuda" or torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
     gpus = range(torch.cuda.device_count()) if used else []
@@ -72,7 +75,7 @@ def look(
         name=network.name if isinstance(network, Network) else type(network).__name__,
         network=network if isinstance(network, Network) else None,
         analysis=analysis,
-        parameters=_parameters(network, analysis),
+        parameters=done.parameters if parameters is None else parameters,
         data=report,
         config=config,
         shape=shape,
@@ -114,9 +117,13 @@ def _analyzed(network: Network | nn.Module, config: TrainConfig) -> Analysis | N
 
 
 def _parameters(network: Network | nn.Module, analysis: Analysis | None) -> int | None:
+    """Return how many there are; None while lazy layers have not seen an image."""
     if isinstance(network, Network):
         return None if analysis is None else analysis.totals.params
-    return sum(parameter.numel() for parameter in network.parameters())
+    parameters = list(network.parameters())
+    if any(isinstance(parameter, UninitializedParameter) for parameter in parameters):
+        return None
+    return sum(parameter.numel() for parameter in parameters)
 
 
 def _image_shape(network: Network | nn.Module, source: Source | None) -> Shape | None:
@@ -165,7 +172,7 @@ def _attempted(
         if source is not None and shape is None and not isinstance(network, Network):
             prepare(network, source, config)  # which says what to do about images of many sizes
         if no_room and isinstance(network, Network):
-            fits.check_network(network, len(report.class_names), 1, torch.device("cpu"))
+            fits.check_network(network, report.class_names, 1, torch.device("cpu"))
             return _Attempt(data_refusal=no_sample)
         prepared = prepare(network, held, config)
     except StriateError as error:
@@ -195,6 +202,7 @@ def _tried(prepared: Prepared, sample: Sample, config: TrainConfig, most: int | 
         trial = try_out(prepared, most)
     except Exception as error:  # the user's own code may raise anything
         return _Attempt(failure=_first_line(error), decode_seconds=sample.seconds)
+    parameters = sum(parameter.numel() for parameter in prepared.module.parameters())
     remarks = []
     if trial.batch < config.batch_size:
         remarks.append(
@@ -205,7 +213,7 @@ def _tried(prepared: Prepared, sample: Sample, config: TrainConfig, most: int | 
         remarks.append(
             f"Mean and standard deviation are those of {len(sample.source.split_targets('train')):,} images."
         )
-    return _Attempt(trial=trial, decode_seconds=sample.seconds, remarks=tuple(remarks))
+    return _Attempt(trial=trial, decode_seconds=sample.seconds, parameters=parameters, remarks=tuple(remarks))
 
 
 def _first_line(error: Exception) -> str:

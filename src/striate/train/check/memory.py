@@ -13,22 +13,30 @@ from striate.data import Source
 from striate.train.check.report import Memory
 from striate.train.check.subject import Findings, Subject, finding
 from striate.train.config import TrainConfig
+from striate.train.metrics import EVALUATION_BATCH
+from striate.train.prepare import resolve_device
 
-__all__ = ["data_memory", "estimate", "free_memory", "step_memory"]
+__all__ = ["data_memory", "estimate", "free_memory", "step_memory", "validation_memory"]
 
 _FLOAT = 4
 _USED = 0.9  # of what is free: the libraries and what runs beside need some
+_GROUPS = (
+    ("/sys/fs/cgroup", "memory.max", "memory.current", "inactive_file"),  # of version 2
+    ("/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+)
+"""Where the kernel tells of a container: the folder, the limit, what is used, and what of that are files it lets go."""
 
 
 def estimate(
-    analysis: Analysis, source: Source | None, images: int, config: TrainConfig, device: torch.device
+    analysis: Analysis, source: Source | None, train: int, val: int, config: TrainConfig, device: torch.device
 ) -> Memory:
     """Return what training takes.
 
     Args:
         analysis: Of the network at the batch size of training.
         source: The data.
-        images: How many train and val have together.
+        train: How many images it trains on.
+        val: How many validate.
         config: For the optimizer.
         device: Whose free memory counts.
     """
@@ -36,7 +44,9 @@ def estimate(
     kept = {"adamw": 2, "sgd": 1 if config.momentum else 0}[config.optimizer]
     batch = config.batch_size
     per_image = _FLOAT * math.prod(analysis.input) + analysis.totals.activation_bytes // batch
-    data = 0 if _stays_on_disk(source, analysis.input) else images * math.prod(analysis.input)
+    counts = {"train": train, "val": val}
+    held = sum(counts[split] for split in counts if _is_held(source, split, analysis.input))
+    data = held * math.prod(analysis.input)
     free = free_memory(device)
     fixed = (2 + kept) * weights + (data if device.type == "cpu" else 0)
     return Memory(
@@ -51,12 +61,11 @@ def estimate(
     )
 
 
-def _stays_on_disk(source: Source | None, shape: tuple[int, ...]) -> bool:
-    """Tell images that are streamed, or stored just so, from those that training holds decoded."""
-    if source is None or "train" in source.layouts:
-        return True
-    stored = source.array("train")
-    return stored is not None and stored.shape[1:] == shape
+def _is_held(source: Source | None, split: str, shape: tuple[int, ...]) -> bool:
+    """Tell images that training decodes or copies into memory from those that are streamed, or lie just so."""
+    if source is None or split in source.layouts:
+        return False
+    return source.shape != shape or split not in source.in_place
 
 
 def free_memory(device: torch.device) -> int | None:
@@ -85,13 +94,17 @@ def _available() -> int | None:
 
 
 def _container() -> int | None:
-    """Return what the limit of a container leaves; None without one."""
-    group = Path("/sys/fs/cgroup")
-    try:
-        limit = int((group / "memory.max").read_text(encoding="ascii"))  # "max" where there is none
-        return max(0, limit - int((group / "memory.current").read_text(encoding="ascii")))
-    except (OSError, ValueError):
-        return None
+    """Return what the limit of a container leaves, and what it uses for files that were read; None without a limit."""
+    for folder, limit, used, files in _GROUPS:
+        try:
+            most, now, facts = (
+                (Path(folder) / name).read_text(encoding="ascii") for name in (limit, used, "memory.stat")
+            )
+            reclaimable = dict(line.split() for line in facts.splitlines()).get(files, 0)
+            return max(0, int(most) - int(now) + int(reclaimable))  # "max" where there is none
+        except (OSError, ValueError):
+            continue
+    return None
 
 
 def step_memory(subject: Subject) -> Findings:
@@ -117,6 +130,26 @@ def step_memory(subject: Subject) -> Findings:
         f"a batch of {batch} does not fit in memory",
         f"{told}At most {memory.largest_batch:,} images fit: --batch-size {_round(memory.largest_batch)} "
         f"(batch_size={_round(memory.largest_batch)}).{norms}",
+    )
+
+
+def validation_memory(subject: Subject) -> Findings:
+    """Whether the first images of val can be measured, where a step of training fits."""
+    memory, analysis, batch = subject.memory, subject.analysis, subject.config.batch_size
+    if memory is None or memory.free is None or memory.largest_batch is None or analysis is None:
+        return
+    measured = min(subject.images("val"), EVALUATION_BATCH)
+    data = memory.data if resolve_device(subject.config.device).type == "cpu" else 0
+    forward = (analysis.totals.forward_bytes - memory.weights) // batch
+    needed = memory.weights + memory.gradients + memory.optimizer + data + measured * forward
+    if memory.largest_batch < batch or needed <= _USED * memory.free:
+        return
+    yield finding(
+        "warning",
+        "memory",
+        f"a step fits in memory, the {measured} images that are validated at a time do not",
+        f"Validation takes about {bytes_text(needed)}, and {bytes_text(memory.free)} are free: training "
+        "would end where it first validates. Use a smaller network or input, or a machine with more memory.",
     )
 
 

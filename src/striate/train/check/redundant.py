@@ -227,7 +227,7 @@ def undone_pooling(subject: Subject) -> Findings:
 
 
 def skipped_positions(subject: Subject) -> Findings:
-    """Strides that step over what the layer before has computed."""
+    """Strides that step over some of what a layer is given."""
     found = []
     for run in _runs(subject):
         for step in run.steps:
@@ -240,8 +240,8 @@ def skipped_positions(subject: Subject) -> Findings:
             "warning",
             "stride-beyond-kernel",
             f"{plural(len(found), 'layer')} whose stride is larger than its window",
-            "What lies between the windows is computed and never read. Make the kernel at least as large as the "
-            "stride, or the stride smaller.",
+            "What lies between the windows is never read. Make the kernel at least as large as the stride, or the "
+            "stride smaller.",
             tuple(found),
         )
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from striate.data.check.report import Finding, Judged, Report
@@ -26,7 +25,7 @@ class Memory:
         optimizer: What it keeps for each parameter: two numbers by AdamW, one by SGD with momentum.
         images: The batch itself.
         activations: Outputs of all layers for the batch, which the backward pass needs.
-        data: All images of train and val as bytes; 0 where they are streamed, or stored so and only mapped.
+        data: The images of train and val as bytes, but for a split that is streamed, or stored so and only mapped.
         free: What is free now on the device; None if it does not tell.
         largest_batch: The largest batch for which 90 % of what is free is enough; None if that is not known.
         peak: The most that PyTorch held in the measured step, on CUDA; None elsewhere.
@@ -181,10 +180,6 @@ class NetworkReport(Judged):
         from striate.train.check.page import page
 
         return page(self)
-
-    def save(self, path: Path | str) -> None:
-        """Write the page to a file."""
-        Path(path).write_text(self.to_html(), encoding="utf-8")
 
     def text(self, names: int | None = 5) -> str:
         """Return the report for a terminal, with as many names for each finding; None means all."""

@@ -55,16 +55,22 @@ def draw(source: Source, shape: Shape, batch_size: int, seed: int) -> Sample:
     if wanted * each > _WHOLE:
         wanted = min(wanted, max(batch_size, _FEW), max(2, _MOST // each))
     order = batch_indices(len(targets), wanted, seed, 0)
-    stored = source.array("train")
-    if stored is not None and stored.shape[1:] == shape:
-        seconds = None
-        images, kept = stored[order], order
+    if source.shape == shape:
+        images, kept, seconds = _stored(source, order, shape), order, None
     else:
         images, kept, seconds = _decoded(source, order, shape)
     whole = len(kept) == len(targets)
     if whole:  # in the order in which training numbers them
         images, kept = images[np.argsort(kept)], np.sort(kept)
     return Sample(_twice(source.name, source.class_names, images, targets[kept]), whole, seconds)
+
+
+def _stored(source: Source, order: IntArray, shape: Shape) -> ByteArray:
+    """Return images that are stored as they are needed; the others are not loaded."""
+    images = source.array("train") if "train" in source.in_place else None
+    if images is not None:
+        return images[order]
+    return np.stack([source.record("train", index).pixels(shape) for index in order.tolist()])
 
 
 def _decoded(source: Source, order: IntArray, shape: Shape) -> tuple[ByteArray, IntArray, float]:

@@ -84,7 +84,7 @@ def stretched(subject: Subject) -> Findings:
     """Images of other proportions than the input."""
     if subject.shape is None:
         return
-    channels, height, width = subject.shape
+    height, width = subject.shape[1:]
 
     def by(w: int, h: int) -> float:
         return max(w * height / (h * width), h * width / (w * height))
@@ -98,7 +98,7 @@ def stretched(subject: Subject) -> Findings:
             "stretched",
             f"{_images(subject, share)} change their proportions by more than a third, {_usual(subject)}",
             "Things look narrower or wider than they are. Give the network an input of the images' proportions, such "
-            f"as {shape_text((channels, height, max(1, round(height * w / h))))}, or cut or pad the images beforehand.",
+            f"as {shape_text((height, max(1, round(height * w / h))))}, or cut or pad the images beforehand.",
         )
 
 

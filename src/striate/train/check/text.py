@@ -5,8 +5,9 @@ from __future__ import annotations
 import textwrap
 
 from striate.analyze import bytes_text, macs_text, shape_text
-from striate.data.check.text import WIDTH, finding_lines, printable
+from striate.data.check.text import WIDTH, finding_lines
 from striate.data.check.words import counted, plural
+from striate.errors import printable
 from striate.train.check.pace import duration
 from striate.train.check.report import Figures, Loss, Memory, NetworkReport, Time
 

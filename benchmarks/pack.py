@@ -5,10 +5,10 @@
 
 1. The flowers, repeated to 2,600 files, to 160×160: packing (with hashing all files twice, checksums, and the disk's
    confirmation; the code that resizes is compiled before) against a loop of Pillow and a DataLoader of 2 workers that
-   do the same to each image and write nothing; reading the pack in random batches of 128, per image, against the loop. With one thread, and where JPEG
-   files may be decoded at half their size (``--jpeg fast``), too. 2. Fashion-MNIST: from the command to the first
-   batch, each a process of its own; random batches of 128 against copying as many bytes. Batches are gathered and bytes
-   copied by one thread. Fails if a figure misses its bound.
+   do the same to each image and write nothing; reading the pack in random batches of 128, per image, against the loop.
+   With one thread, and where JPEG files may be decoded at half their size (``--jpeg fast``), too. 2. Fashion-MNIST:
+   from the command to the first batch, each a process of its own; random batches of 128 against copying as many bytes.
+   Batches are gathered and bytes copied by one thread. Fails if a figure misses its bound.
    ``--tolerance`` prints instead how far pixels change where JPEG files are decoded at a part of their size.
 """
 

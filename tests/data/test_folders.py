@@ -276,7 +276,8 @@ def test_other_files_among_images_are_named(tmp_path):
 def test_a_table_beside_one_folder_is_named(tmp_path, folder, reason):
     for seed in range(60):
         write_image(tmp_path / folder / f"{seed}.png", seed)
-    (tmp_path / "train.csv").write_text("path,label\n")
+    for name in ("train.csv", "sample.csv"):
+        (tmp_path / name).write_text("path,label\n")
     assert message_of(DataError, FolderSource, tmp_path) == (
         f"{tmp_path}: {reason.format(r=tmp_path)} To train on the table in it, name that: csv:{tmp_path}/train.csv."
     )

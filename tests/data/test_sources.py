@@ -52,7 +52,7 @@ def test_unknown_data(name, message):
 @pytest.mark.parametrize("name", [["a"], 3, None, b"digits"], ids=["list", "int", "None", "bytes"])
 def test_what_is_no_name(name):
     assert message_of(DataError, open_source, name) == (
-        f"name={name!r}: must be the name of data: a str, or the Path of a folder or file."
+        f"data={name!r}: must be a name (str), or the Path of a folder or a file."
     )
 
 

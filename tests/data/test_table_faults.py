@@ -46,7 +46,7 @@ def test_options_after_a_file_that_needs_no_kind(tmp_path, monkeypatch):
     [
         ("{:04}.png", "images", "?folder=images"),
         ("{:04}", "images", "?folder=images&suffix=.png"),
-        ("{:04}", "a b/c", "?folder=a%20b/c&suffix=.png"),
+        ("{:04}", "a b/c", "?folder=a%20b%2Fc&suffix=.png"),
         ("c/{:04}", "a/c", "?folder=a&suffix=.png"),
         ("images/{:04}", "images", "?suffix=.png"),
     ],
@@ -57,13 +57,24 @@ def test_files_that_are_elsewhere_are_found_and_the_options_advised_do(tmp_path,
     said = refused(path)
     tried = tmp_path / cell.format(0)
     begin = "100 of the 100 files it lists are not there; paths count from its folder, and the first tried is"
-    assert said == (
-        f"{begin} {tried}. There is '{folder}/0000.png': write paths so, or put {options} after the table's name."
-    ).replace(f"'{folder}/0000.png'", f"{folder}/0000.png")
+    named = f"csv:{path}{options}"
+    assert (
+        said == f'{begin} {tried}. There is {folder}/0000.png: write paths so, or name the table "{named}".'
+    )
     source = open_source(f"{path}{options}")
     assert open_source(source.name).fingerprint == source.fingerprint
     path.write_text("path,label\n" + "".join(f"{folder}/{i:04}.png,{'ab'[i % 2]}\n" for i in range(COUNT)))
     assert open_source(path).fingerprint == source.fingerprint
+
+
+def test_the_options_advised_go_with_those_given(tmp_path):
+    path = write(tmp_path, lambda i: f"{i:04},{'ab'[i % 2]}", "id,kind", folder="a/b")
+    said = refused(path, "?path=id&label=kind&folder=b&suffix=.p")
+    assert said.endswith("Correct the paths, or move the table.")
+    said = refused(path, "?path=id&label=kind&folder=b")
+    named = f"csv:{path}?path=id&label=kind&folder=a%2Fb&suffix=.png"
+    assert said.endswith(f'There is a/b/0000.png: write paths so, or name the table "{named}".')
+    assert open_source(named).name == named
 
 
 def test_files_that_are_nowhere(tmp_path):

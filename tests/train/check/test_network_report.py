@@ -28,6 +28,11 @@ def test_from_python(report):
     assert text == "give config or options (lr), not both."
 
 
+def test_what_names_no_data():
+    text = message_of(DataError, st.check, "lenet5", data=3)
+    assert text == "data=3: must be a name (str), or the Path of a folder or a file."
+
+
 def test_text(report):
     text = repr(report)
     assert text.startswith("tiny on toy\n\n  data ")

@@ -62,7 +62,8 @@ class ArraySource(Source):
 
     def record(self, split: str, index: int) -> Record:
         """Return the pixels of one image."""
-        return Record(f"{self.name} {split}[{index}]", self._images[split][self.checked_index(split, index)])
+        place = self.checked_index(split, index)
+        return Record(f"{self.name} {split}[{index}]", self._images[split][place])
 
     def array(self, split: str) -> ByteArray | None:
         """Return the images as they are stored."""

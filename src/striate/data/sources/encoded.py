@@ -69,7 +69,8 @@ class EncodedSource(Source):
 
     def record(self, split: str, index: int) -> Record:
         """Return the bytes of one image."""
-        row = self._rows[split][self.checked_index(split, index)]
+        place = self.checked_index(split, index)
+        row = self._rows[split][place]
         return Record(f"{self.name} {split}[{index}]", self._fetch(row), digest=self._digests[row])
 
     def array(self, split: str) -> ByteArray | None:

@@ -89,7 +89,8 @@ class FolderSource(Source):
 
     def record(self, split: str, index: int) -> Record:
         """Return the file of one image."""
-        path = self._files[split][self.checked_index(split, index)][0]
+        place = self.checked_index(split, index)
+        path = self._files[split][place][0]
         return Record(str(path), path, digest=self._digests[path])
 
     def array(self, split: str) -> ByteArray | None:
@@ -122,8 +123,11 @@ def _classes(folder: Path) -> dict[str, list[Path]]:
 
 def _table_meant(root: Path) -> str:
     """Return what to say of the first table in a folder that is none of classes."""
-    tables = sorted(file for kind in _TABLES for file in root.glob(f"*.{kind}") if file.is_file())
-    return f" To train on the table in it, name that: {tables[0].suffix[1:]}:{tables[0]}." if tables else ""
+    tables = [file for kind in _TABLES for file in root.glob(f"*.{kind}") if file.is_file()]
+    if not tables:
+        return ""
+    first = min(tables, key=lambda file: ("train" not in file.name, file))
+    return f" To train on the table in it, name that: {first.suffix[1:]}:{first}."
 
 
 def _fail(error: OSError) -> None:

@@ -88,9 +88,7 @@ def open_source(name: str | Path) -> Source:
     if isinstance(name, Path):
         return _by_path(name)
     if not isinstance(name, str):
-        raise DataError(
-            bad_argument("name", name, "the name of data: a str, or the Path of a folder or file")
-        )
+        raise DataError(bad_argument("data", name, "a name (str), or the Path of a folder or a file"))
     kind, colon, location = name.partition(":")
     if not name.strip():
         raise DataError(

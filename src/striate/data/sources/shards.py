@@ -152,7 +152,8 @@ class ShardSource(Source):
             DataError: if they cannot be read.
             ChangedError: if they are others than were indexed.
         """
-        row = int(self._rows[split][self.checked_index(split, index)])
+        place = self.checked_index(split, index)
+        row = int(self._rows[split][place])
         number = int(np.searchsorted(self._starts, row, "right")) - 1
         shard = self._shards[number]
         self._hold(number)

@@ -45,7 +45,7 @@ class TableSource(Source):
             check_fractions(table, listed)
         _check_repeated(rows)
         self.class_names = check_class_names(table, sorted({label for row in rows for label in row.labels}))
-        check_files(Path(table), rows)
+        check_files(name, Path(table), rows)
         index = {label: i for i, label in enumerate(self.class_names)}
         labels = [[index[label] for label in row.labels] for row in rows]
         digests = file_digests(row.path for row in rows)
@@ -79,7 +79,8 @@ class TableSource(Source):
 
     def record(self, split: str, index: int) -> Record:
         """Return the file of one image, and its box."""
-        row = self._rows[split][self.checked_index(split, index)]
+        place = self.checked_index(split, index)
+        row = self._rows[split][place]
         return Record(str(row.path), row.path, row.box, self._digests[row.path])
 
     def array(self, split: str) -> ByteArray | None:

@@ -7,26 +7,29 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from urllib.parse import quote
 
 from striate.data.sources.clutter import is_passed_over
-from striate.data.sources.rows import Row, Rows
+from striate.data.sources.options import split_options, with_options
+from striate.data.sources.rows import OPTIONS, Row, Rows
 from striate.data.sources.shards_index import IMAGES
 from striate.data.wording import quoted
 from striate.errors import DataError
 
 __all__ = ["check_files", "check_fractions", "check_labeled", "check_number"]
 
-_PRESENT = (
-    0.1  # of the files of a table, from which on those that lack are told one by one, as damaged ones are
-)
+_PRESENT = 0.1  # of a table's files, from which on those that lack are told as damaged ones are
 _SEARCHED = 20_000  # entries of folders
 _MANY_ROWS = 20
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?|[0-9]*\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 
 
-def check_files(table: Path, rows: Sequence[Row]) -> None:
+def check_files(name: str, table: Path, rows: Sequence[Row]) -> None:
     """Refuse a table of whose files hardly any is there, and say where one of like name lies below its folder.
+
+    Args:
+        name: The source's, with its options.
+        table: The file.
+        rows: Of the table; one or more.
 
     Raises:
         DataError: if less than a tenth is there.
@@ -43,7 +46,7 @@ def check_files(table: Path, rows: Sequence[Row]) -> None:
     raise DataError(
         f"{table}: {len(missing):,} of the {len(rows):,} files it lists are not there; paths count from its folder, "
         f"and the first tried is {missing[0]}. "
-        + (_mended(said, found) if found else "Correct the paths, or move the table.")
+        + (_mended(name, said, found) if found else "Correct the paths, or move the table.")
     )
 
 
@@ -79,16 +82,18 @@ def _below(folder: Path) -> Iterator[os.DirEntry[str]]:
             continue
 
 
-def _mended(said: Path, found: Path) -> str:
-    """Say how a table that says one path comes to another."""
+def _mended(name: str, said: Path, found: Path) -> str:
+    """Say how a table that says one path comes to another, or by what name it is opened so."""
     write = f"There is {quoted(found.as_posix())}: write paths so"
     suffix = found.name.removeprefix(said.name)
     before, matches, after = found.as_posix().rpartition(said.as_posix() + suffix)
     if not matches or after or (before and not before.endswith("/")):
         return f"{write}."
-    options = {"folder": before.rstrip("/"), "suffix": suffix}
-    query = "&".join(f"{name}={quote(value, safe='/')}" for name, value in options.items() if value)
-    return f"{write}, or put ?{query} after the table's name."
+    place, options = split_options("", name, OPTIONS)
+    folder = (before + options.get("folder", "")).rstrip("/")
+    more = {"folder": folder, "suffix": options.get("suffix", "") + suffix}
+    mended = with_options(place, options | {option: value for option, value in more.items() if value})
+    return f'{write}, or name the table "{mended}".'
 
 
 def check_labeled(rows: Sequence[Row]) -> None:

@@ -167,16 +167,14 @@ def test_files_that_cannot_be_opened_are_counted_with_the_others(tmp_path):
 def test_a_file_without_read_permission(tmp_path, monkeypatch):
     root = write_split_folder(tmp_path)
     locked = root / "train" / "dog" / "2.png"
-    plain_open = io.open
+    plain_open = os.open
 
     def guarded(file, *arguments, **options):
         if str(file) == str(locked):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(file))
         return plain_open(file, *arguments, **options)
 
-    # What chmod does to everyone but an administrator.
-    monkeypatch.setattr(io, "open", guarded)
-    monkeypatch.setattr("builtins.open", guarded)
+    monkeypatch.setattr(os, "open", guarded)  # what chmod does to everyone but an administrator
     dataset = load_split(FolderSource(root), "train", (3, 8, 8), skip_bad_images=True)
     assert dataset.targets.tolist() == [0] * 4 + [1] * 3
     assert dataset.skipped == (f"{locked}: Permission denied",)

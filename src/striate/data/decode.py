@@ -12,7 +12,7 @@ from pathlib import Path
 
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
-from striate.data.digests import file_digests
+from striate.data.file_content import file_content, file_digests
 from striate.data.jpeg import jpeg_pixels
 from striate.data.pixel_limit import allowing, image_file, pixel_limit
 from striate.data.pixels import MODES, ByteArray, eight_bit, to_pixels
@@ -156,13 +156,8 @@ def _read(data: Path | bytes) -> tuple[Path | io.BytesIO, bytes | None]:
     """Return what Pillow opens, and what is in it unless that is much."""
     if isinstance(data, bytes):
         return io.BytesIO(data), data
-    status = data.stat()
-    if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
-        raise DataError("not a regular file.")
-    if status.st_size > _MUCH:
-        return data, None
-    content = data.read_bytes()  # of a folder: the error that says so
-    return io.BytesIO(content), content
+    content = file_content(data, _MUCH)
+    return (data, None) if content is None else (io.BytesIO(content), content)
 
 
 def _digest(data: Path | bytes, content: bytes | None) -> bytes:

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from striate.data.decode import Record
-from striate.data.digests import file_digests
+from striate.data.file_content import file_digests
 from striate.data.labels import check_class_names
 from striate.data.source import ByteArray, Source, named_path
 from striate.data.sources.clutter import is_passed_over

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from striate.data.decode import Record
-from striate.data.digests import file_digests
+from striate.data.file_content import file_digests
 from striate.data.labels import check_class_names, several, single
 from striate.data.source import ByteArray, Source, named_path
 from striate.data.sources.dividing import completed

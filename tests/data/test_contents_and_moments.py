@@ -6,7 +6,7 @@ import os
 import numpy as np
 import pytest
 
-from striate.data.digests import file_digests
+from striate.data.file_content import file_digests
 from striate.data.moments import Moments
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
-from striate.data.file_content import file_content, file_digests
+from striate.data.file_content import FileDigest, FileState, file_content, file_digests
 from striate.data.jpeg import jpeg_pixels
 from striate.data.pixel_limit import allowing, image_file, pixel_limit
 from striate.data.pixels import MODES, ByteArray, eight_bit, to_pixels
@@ -127,8 +127,8 @@ def _opened(
     name = printable(name or (str(data) if isinstance(data, Path) else "an image"))
     limit = pixel_limit() if max_pixels is None else max_pixels
     try:
-        file, content = _read(data)
-        if digest is not None and digest != _digest(data, content):
+        file, content, state = _read(data)
+        if digest is not None and not _is_same(digest, data, content, state):
             raise ChangedError(
                 "has changed since the data were opened; once they are at rest, do the same again."
             )
@@ -152,18 +152,21 @@ def _opened(
         raise DataError(f"{name}: damaged ({quoted(error)}).") from None
 
 
-def _read(data: Path | bytes) -> tuple[Path | io.BytesIO, bytes | None]:
-    """Return what Pillow opens, and what is in it unless that is much."""
+def _read(data: Path | bytes) -> tuple[Path | io.BytesIO, bytes | None, FileState | None]:
+    """Return what Pillow opens, what is in it unless that is much, and the state of a file."""
     if isinstance(data, bytes):
-        return io.BytesIO(data), data
-    content = file_content(data, _MUCH)
-    return (data, None) if content is None else (io.BytesIO(content), content)
+        return io.BytesIO(data), data, None
+    content, state = file_content(data, _MUCH)
+    return data if content is None else io.BytesIO(content), content, state
 
 
-def _digest(data: Path | bytes, content: bytes | None) -> bytes:
+def _is_same(digest: bytes, data: Path | bytes, content: bytes | None, state: FileState | None) -> bool:
+    """Tell whether a file is the one of a digest: by its state, or else by what it holds."""
+    if state is not None and isinstance(digest, FileDigest) and digest.state == state:
+        return True
     if content is None and isinstance(data, Path):
-        return file_digests([data])[data]
-    return hashlib.sha256(content or b"").digest()
+        return digest == file_digests([data])[data]
+    return digest == hashlib.sha256(content or b"").digest()
 
 
 def _decoded(image: ImageFile.ImageFile, least: tuple[int, int] | None) -> Image.Image:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -173,7 +173,7 @@ def _check_every_class(root: Path, found: dict[str, dict[str, list[Path]]], name
 
 
 def _divided(
-    files: list[tuple[Path, int]], digests: dict[Path, bytes], *, test: int
+    files: list[tuple[Path, int]], digests: Mapping[Path, bytes], *, test: int
 ) -> dict[str, list[tuple[Path, int]]]:
     fix = "make train, val and test folders" if test else "make a val folder beside train"
     contents, labels = [digests[f] for f, _ in files], [(t,) for _, t in files]

@@ -13,6 +13,7 @@ import catalog
 import equivariance
 import flowers
 import photographs
+import preprocessing_pictures
 from lecture_numbers import LECTURES
 from lecture_numbers.page import page
 from rich.console import Console
@@ -114,6 +115,7 @@ def main() -> None:
     (DOCS / "textbook.md").write_text(page(LECTURES), encoding="utf-8")
     photographs.write_page(DOCS / "photographs.md")
     flowers.write_page(DOCS / "flowers.md", PICTURES)
+    preprocessing_pictures.write_pictures(PICTURES)
     schema = json.dumps(json_schema(), indent=1)
     (DOCS / "network.schema.json").write_text(schema + "\n", encoding="utf-8")
 

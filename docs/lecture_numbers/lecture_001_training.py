@@ -7,8 +7,9 @@ from torch.nn import functional as F
 
 from lecture_numbers.asked import net, plain
 from lecture_numbers.fact import Fact
+from striate.data import GlobalContrast
 from striate.nn import SCHEMES, build
-from striate.spec import Dropout, LayerNorm, Linear, Sigmoid, Softplus
+from striate.spec import Dropout, Linear, Sigmoid, Softplus
 
 FAN = 300  # inputs and outputs of the layer whose weights are drawn: √(6/600) = 0.1
 
@@ -43,8 +44,7 @@ def _max_norm() -> tuple[float, ...]:
 def _global_contrast() -> tuple[float, ...]:
     """Return the normalized values of an image of 3 channels and two pixels."""
     image = torch.tensor([2.0, 2.0, 5.0, 5.0, 8.0, 8.0]).view(1, 3, 1, 2)
-    norm = LayerNorm(over="image", eps=10.0, affine=False)
-    return plain(build(net((3, 1, 2), norm), seed=0)(image).flatten())
+    return plain(GlobalContrast(bias=10.0).apply(image).flatten())
 
 
 def _recovered() -> tuple[int, int]:
@@ -112,7 +112,7 @@ FACTS = (
         statement="Global contrast normalization of 2 2 / 5 5 / 8 8, three channels, with s = 1, λ = 10",
         true=(-0.75, -0.75, 0, 0, 0.75, 0.75),
         compute=_global_contrast,
-        how='`st.LayerNorm("image", eps=10, affine=False)` is the same formula, its eps being λ: (X − 5)/√(10 + 6)',
+        how="`striate.data.GlobalContrast(bias=10)`, for which training takes `--preprocess gcn`: (X − 5)/√(10 + 6)",
     ),
     Fact(
         topic="autoencoder",

@@ -7,6 +7,7 @@ names what was wrong, what is allowed and how to mend it. This module knows noth
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -123,7 +124,10 @@ def validation_message(owner: str, fields: Sequence[str], failures: Sequence[Map
     allowed = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     if not allowed.startswith(("must", "is ")):
         allowed = f"must be {allowed}"
-    return f"{owner}: {where}={_shown(first['input'])} {allowed}."
+    hint = ""
+    if first["type"] == "literal_error" and isinstance(first["input"], str):
+        hint = did_you_mean(first["input"], re.findall(r"'([^']*)'", first["ctx"]["expected"]))
+    return f"{owner}: {where}={_shown(first['input'])} {allowed}.{hint}"
 
 
 def _shown(value: object) -> str:

@@ -84,18 +84,33 @@ class Run:
         *,
         device: str = "auto",
         skip_bad_images: bool = False,
+        views: str = "center",
     ) -> Evaluation:
-        """Measure the run on a split of its own data, or of another source."""
+        """Measure the run on a split of its own data, or of another source.
+
+        Of several ``views`` of an image, ``flip``, ``five-crop``, ``ten-crop``, ``scales``, the mean answer counts.
+        """
         return evaluate_run(
-            self._folder, data, split, into=self._into, device=device, skip_bad_images=skip_bad_images
+            self._folder,
+            data,
+            split,
+            into=self._into,
+            device=device,
+            skip_bad_images=skip_bad_images,
+            views=views,
         )
 
     def predict(
-        self, images: Iterable[str | Path | Image.Image], top: int = 5, *, device: str = "auto"
+        self,
+        images: Iterable[str | Path | Image.Image],
+        top: int = 5,
+        *,
+        device: str = "auto",
+        views: str = "center",
     ) -> list[Prediction]:
-        """Return the classes of image files, or of open images."""
+        """Return the classes of image files, or of open images; ``views`` as in `evaluate`."""
         classifier = Classifier(str(self.path), self.module(), self.record.preprocess, self.class_names)
-        return classifier.predict(images, top, device=device)
+        return classifier.predict(images, top, device=device, views=views)
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r}: {self._summary()})"

@@ -84,7 +84,7 @@ IMAGES = {
 @pytest.mark.parametrize("name", IMAGES)
 def test_color(name):
     image, color, _ = IMAGES[name]
-    pixels = Preprocess((3, 2, 2), (0.0,) * 3, (1.0,) * 3).pixels(image)
+    pixels = Preprocess((3, 2, 2)).pixels(image)
     assert pixels.dtype == np.uint8
     assert pixels.shape == (3, 2, 2)
     assert np.abs(pixels.astype(int) - np.array(color)[:, None, None]).max() <= 1
@@ -93,7 +93,7 @@ def test_color(name):
 @pytest.mark.parametrize("name", IMAGES)
 def test_grey(name):
     image, _, grey = IMAGES[name]
-    pixels = Preprocess((1, 2, 2), (0.0,), (1.0,)).pixels(image)
+    pixels = Preprocess((1, 2, 2)).pixels(image)
     assert pixels.shape == (1, 2, 2)
     assert np.abs(pixels.astype(int) - grey).max() <= 1
 
@@ -127,7 +127,7 @@ def test_color_through_a_file(name, suffix, tmp_path):
     image, color, _ = IMAGES[name]
     path = tmp_path / f"image.{suffix}"
     image.save(path)
-    pixels = Preprocess((3, 2, 2), (0.0,) * 3, (1.0,) * 3).pixels(open_image(path))
+    pixels = Preprocess((3, 2, 2)).pixels(open_image(path))
     assert np.abs(pixels.astype(int) - np.array(color)[:, None, None]).max() <= 3
 
 
@@ -147,7 +147,7 @@ REFUSED = {
 def test_values_without_a_meaning_are_refused(name, tmp_path):
     values, reason = REFUSED[name]
     image = Image.fromarray(values)
-    assert message_of(DataError, Preprocess((1, 2, 2), (0.0,), (1.0,)).pixels, image) == reason
+    assert message_of(DataError, Preprocess((1, 2, 2)).pixels, image) == reason
     path = tmp_path / "image.tiff"
     image.save(path)
     assert message_of(DataError, open_image, path) == f"{path}: {reason}"
@@ -165,15 +165,15 @@ def test_a_file_of_such_values_is_named_among_the_bad_ones(tmp_path):
 
 def test_values_of_one_image_are_scaled_alike():
     wide = Image.fromarray(np.array([[0, 255, 256, 65535]], np.int32))
-    assert Preprocess((1, 1, 4), (0.0,), (1.0,)).pixels(wide).tolist() == [[[0, 0, 1, 255]]]
+    assert Preprocess((1, 1, 4)).pixels(wide).tolist() == [[[0, 0, 1, 255]]]
     unit = Image.fromarray(np.array([[0, 0.25, 0.5, 1]], np.float32))
-    assert Preprocess((1, 1, 4), (0.0,), (1.0,)).pixels(unit).tolist() == [[[0, 64, 128, 255]]]
+    assert Preprocess((1, 1, 4)).pixels(unit).tolist() == [[[0, 64, 128, 255]]]
 
 
 def test_black_strokes_on_nothing_stay_strokes():
     drawing = np.zeros((1, 4, 4), np.uint8)
     drawing[..., 3] = [0, 255, 0, 255]
-    pixels = Preprocess((1, 1, 4), (0.0,), (1.0,)).pixels(Image.fromarray(drawing))
+    pixels = Preprocess((1, 1, 4)).pixels(Image.fromarray(drawing))
     assert pixels.tolist() == [[[255, 0, 255, 0]]]
 
 

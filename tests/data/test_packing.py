@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 from toys import files_below, message_of, pillow_resized, toy_source, write_image, write_split_folder
 
-from striate.data import ArraySource, FolderSource, fit_preprocess, load_split, open_source
+from striate.data import ArraySource, FolderSource, load_split, open_source
 from striate.data.pack.format import Settings
 from striate.data.pack.packing import pack_source
 from striate.data.pack.reader import PackSource
@@ -62,7 +62,7 @@ def test_pixels_are_those_of_pillow(tmp_path, shape, workers):
 def test_mean_and_standard_deviation_are_those_of_training(tmp_path):
     source = FolderSource(write_split_folder(tmp_path / "set", each=30))
     header = packed(source, tmp_path / "x.pack", (3, 9, 7)).header
-    fitted = fit_preprocess(load_split(source, "train", (3, 9, 7)).images)
+    fitted = load_split(source, "train", (3, 9, 7)).moments
     assert header.mean == fitted.mean
     assert header.std == pytest.approx(fitted.std, rel=1e-12)
     images = np.stack([to_pixels(source.image("train", i), (3, 9, 7)) for i in range(60)]) / 255

@@ -17,6 +17,7 @@ from toys import message_of
 from striate.data import (
     Batches,
     Dataset,
+    Resize,
     fit_preprocess,
     load_split,
     open_source,
@@ -165,7 +166,7 @@ def test_the_images_are_those_that_loading_gives(dataset):
 
 
 def test_mean_and_std_are_exactly_those_of_all_images(dataset):
-    assert dataset.preprocess() == fit_preprocess(in_memory(dataset).images)
+    assert fit_preprocess(dataset) == fit_preprocess(in_memory(dataset))
 
 
 @pytest.mark.parametrize("batch_size", [1, 4, 7, 18, 50])
@@ -329,7 +330,7 @@ def test_bad_images_are_left_out(tmp_path):
     assert len(dataset) == 6
     assert torch.equal(dataset.targets, loaded.targets)
     assert torch.equal(torch.cat(list(dataset.pieces(4))), loaded.images)
-    assert dataset.preprocess() == fit_preprocess(loaded.images)
+    assert fit_preprocess(dataset) == fit_preprocess(loaded)
     for batch in Batches(dataset, 4, 1).ahead(range(6)):
         assert torch.equal(batch.images, loaded.images[batch.indices])
 
@@ -366,9 +367,9 @@ def passes(tmp_path, monkeypatch):
     looked = streaming._looked_through
     found = []
 
-    def noted(source, split, shape):
-        found.append((split, shape))
-        return looked(source, split, shape)
+    def noted(source, split, shape, resize):
+        found.append((split, shape, resize.policy))
+        return looked(source, split, shape, resize)
 
     monkeypatch.setattr(streaming, "_looked_through", noted)
     return found
@@ -377,17 +378,24 @@ def passes(tmp_path, monkeypatch):
 def test_a_split_is_looked_through_once(tmp_path, monkeypatch, passes):
     place = f"wds:{write_set(tmp_path / 'set')}"
     first = [open_split(open_source(place), "train", SHAPE) for _ in range(2)]
-    assert passes == [("train", SHAPE)]
-    assert first[0].preprocess() == first[1].preprocess() == fit_preprocess(in_memory(first[0]).images)
+    assert passes == [("train", SHAPE, "stretch")]
+    assert fit_preprocess(first[0]) == fit_preprocess(first[1]) == fit_preprocess(in_memory(first[0]))
     assert torch.equal(first[0].targets, first[1].targets)
     open_split(open_source(place), "val", SHAPE)
     open_split(open_source(place), "train", (1, 5, 6))
+    open_split(open_source(place), "train", SHAPE, resize=Resize("cover"))
     monkeypatch.setenv("STRIATE_MAX_PIXELS", "10")
     message_of(DataError, open_split, open_source(place), "train", SHAPE)
     monkeypatch.delenv("STRIATE_MAX_PIXELS")
     write_tar(tmp_path / "set" / "train-001.tar", samples(range(60, 67)))
     open_split(open_source(place), "train", SHAPE)
-    assert passes[1:] == [("val", SHAPE), ("train", (1, 5, 6)), ("train", SHAPE), ("train", SHAPE)]
+    assert passes[1:] == [
+        ("val", SHAPE, "stretch"),
+        ("train", (1, 5, 6), "stretch"),
+        ("train", SHAPE, "cover"),
+        ("train", SHAPE, "stretch"),
+        ("train", SHAPE, "stretch"),
+    ]
 
 
 def test_bad_images_are_not_remembered(tmp_path, passes):
@@ -414,10 +422,10 @@ def test_bad_images_are_not_remembered(tmp_path, passes):
 )
 def test_damaged_sums_are_found_out_anew(tmp_path, passes, change):
     place = f"wds:{write_set(tmp_path / 'set')}"
-    expected = open_split(open_source(place), "train", SHAPE).preprocess()
+    expected = fit_preprocess(open_split(open_source(place), "train", SHAPE))
     for path in (tmp_path / "cache" / "known").iterdir():
         held = json.loads(path.read_bytes())
         if "sums" in held:
             path.write_text(json.dumps(held | change))
-    assert open_split(open_source(place), "train", SHAPE).preprocess() == expected
+    assert fit_preprocess(open_split(open_source(place), "train", SHAPE)) == expected
     assert len(passes) == 2

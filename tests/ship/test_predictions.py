@@ -17,7 +17,7 @@ from striate.train import RunFolder
 
 def prepared(run, pixels):
     """Return float32 ``(N, 1, 8, 8)`` of uint8 ``(N, 8, 8)`` as run.yaml says."""
-    settings = yaml.safe_load((run / "run.yaml").read_text())["preprocess"]
+    settings = yaml.safe_load((run / "run.yaml").read_text())["preprocess"]["steps"][0]["standardize"]
     values = (pixels[:, None] / 255 - settings["mean"][0]) / settings["std"][0]
     return torch.from_numpy(values).float()
 
@@ -125,7 +125,7 @@ def test_preprocessing_comes_from_the_run_folder(toy_run, tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(toy_run, copy)
     data = yaml.safe_load((copy / "run.yaml").read_text())
-    data["preprocess"] |= {"mean": [0.9], "std": [0.05]}
+    data["preprocess"]["steps"] = [{"standardize": {"mean": [0.9], "std": [0.05]}}]
     (copy / "run.yaml").write_text(yaml.safe_dump(data))
     pixels = stripes(3)[0][:, 0]
     images = [Image.fromarray(i) for i in pixels]

@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from toys import message_of, pillow_resized
 
 import striate as st
-from striate.data import Preprocess
+from striate.data import Preprocess, Standardize
 from striate.errors import WeightsError
 from striate.nn import NAMINGS, build, load_weights, read_tensors, recognized
 from striate.ship import CONVENTIONS, read_class_names
@@ -173,7 +173,7 @@ def test_classes_without_names_are_numbered(random_weights):
     classifier = st.pretrained(googlenet(num_classes=3), random_weights)
     assert classifier.class_names == ("0", "1", "2")
     assert classifier.preprocess == Preprocess(
-        (3, 224, 224), (123 / 255, 117 / 255, 104 / 255), (1 / 255,) * 3, (256, 256)
+        (3, 224, 224), (Standardize((123 / 255, 117 / 255, 104 / 255), (1 / 255,) * 3),), stored=(256, 256)
     )
 
 

@@ -114,11 +114,12 @@ def test_run_yaml_says_everything(tmp_path):
         "versions",
         "data",
         "preprocess",
+        "augment",
         "training",
         "module",
         "network",
     ]
-    assert (data["kind"], data["schema"], data["module"]) == ("striate run", 1, None)
+    assert (data["kind"], data["schema"], data["module"]) == ("striate run", 2, None)
     assert data["versions"]["striate"] == striate.__version__
     assert set(data["versions"]) == {"striate", "torch", "numpy", "python"}
     assert data["data"] == {
@@ -129,8 +130,9 @@ def test_run_yaml_says_everything(tmp_path):
     }
     pixels = source.array("train") / 255
     assert data["preprocess"]["shape"] == [1, 8, 8]
-    assert data["preprocess"]["mean"] == pytest.approx([pixels.mean()])
-    assert data["preprocess"]["std"] == pytest.approx([pixels.std()])
+    (step,) = data["preprocess"]["steps"]
+    assert step["standardize"]["mean"] == pytest.approx([pixels.mean()])
+    assert step["standardize"]["std"] == pytest.approx([pixels.std()])
     assert data["training"] == dataclasses.asdict(config)
     assert Network.from_data(data["network"]) == tiny()
     record = RunFolder.open(tmp_path / "run").record

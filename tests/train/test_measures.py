@@ -6,12 +6,12 @@ import sklearn.metrics as sk
 import torch
 from torch import nn
 
-from striate.data import Dataset, Preprocess
+from striate.data import Dataset, Preprocess, Standardize
 from striate.train import evaluate, forward_in_batches
 
 COUNT, CLASSES = 700, 8  # several batches
 NAMES = tuple(f"class {i}" for i in range(CLASSES))
-RAW = Preprocess((1, 1, 2), (0.0,), (1 / 255,))  # leaves bytes as they are
+RAW = Preprocess((1, 1, 2), (Standardize((0.0,), (1 / 255,)),))  # leaves bytes as they are
 
 
 class Table(nn.Module):

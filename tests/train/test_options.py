@@ -10,6 +10,7 @@ from striate.errors import ConfigError
 from striate.train import TrainConfig
 
 NAMES = [field.name for field in dataclasses.fields(TrainConfig)]
+STEPS = "standardize, unit, symmetric, per-pixel, gcn, lcn, pca, zca, quantize"
 
 BAD = [
     ("epochs", 0, "greater than 0"),
@@ -29,6 +30,27 @@ BAD = [
     ("weight_decay", -1.0, "greater than or equal to 0"),
     ("weight_decay", math.nan, "a finite number"),
     ("schedule", "cos", "'cosine' or 'constant'"),
+    ("preprocess", "", f"one of {STEPS}, or several joined by + as in gcn+zca; '' is none"),
+    (
+        "preprocess",
+        "gcn+zcaa",
+        f"one of {STEPS}, or several joined by + as in gcn+zca; 'zcaa' is none (did you mean 'zca' or 'pca'?)",
+    ),
+    ("preprocess", "gcn:3", "without a number after gcn; pca and zca and quantize take one"),
+    ("preprocess", "zca:", "with a whole number above 0 after zca:, how many components"),
+    ("preprocess", "pca:0", "with a whole number above 0 after pca:, how many components"),
+    ("preprocess", "quantize", "with 1 to 8 bits after quantize, as in quantize:4"),
+    ("preprocess", "quantize:9", "with 1 to 8 bits after quantize, as in quantize:4"),
+    ("preprocess", 3, "a valid string"),
+    ("resize", "covre", "'stretch', 'fit' or 'cover'"),
+    ("resize", 224, "'stretch', 'fit' or 'cover'"),
+    ("channel_order", "grb", "'rgb' or 'bgr'"),
+    ("augment", "cifra", "a recipe: unknown recipe 'cifra'"),
+    ("augment", "none.yaml", "a recipe: none.yaml: No such file or directory"),
+    ("augment", 3, "a valid string"),
+    ("stored_size", 0, "greater than or equal to 1"),
+    ("stored_size", 65536, "less than or equal to 65535"),
+    ("stored_size", 256.0, "a valid integer"),
     ("warmup", 1.0, "less than 1"),
     ("warmup", -0.5, "greater than or equal to 0"),
     ("label_smoothing", 1.5, "less than 1"),
@@ -45,7 +67,21 @@ BAD = [
 @pytest.mark.parametrize(("name", "value", "allowed"), BAD)
 def test_a_bad_option_is_explained(name, value, allowed):
     text = message_of(ConfigError, TrainConfig, **{name: value})
-    assert text == f"training: {name}={value!r} must be {allowed}."
+    plain, _, _ = text.partition(" Did you mean")
+    assert plain == f"training: {name}={value!r} must be {allowed}."
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "hint"),
+    [
+        ("optimizer", "adam", " Did you mean 'adamw'?"),
+        ("resize", "covre", " Did you mean 'cover'?"),
+        ("resize", "zzz", ""),
+    ],
+)
+def test_a_choice_suggests_the_nearest(name, value, hint):
+    text = message_of(ConfigError, TrainConfig, **{name: value})
+    assert text.endswith(f"'.{hint}")
 
 
 def test_every_option_is_tried():

@@ -27,13 +27,13 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "train": "Train a network on images; makes a run folder.",
         "eval": "Measure a run: accuracy, per-class table, confusion matrix.",
         "predict": "Classes and probabilities of images.",
-        "data": "Data sets: fetch, check and pack them; list and clear the cache.",
+        "data": "Data sets: fetch, check, show and pack them; list and clear the cache.",
         "zoo": "The named networks.",
     }
 )
 """Every command with its line in the list of commands."""
 
-PARTS = ("data fetch", "data check", "data pack", "data cache")
+PARTS = ("data fetch", "data check", "data show", "data pack", "data cache")
 """The parts of commands that have several."""
 
 

@@ -14,7 +14,7 @@ import typer
 
 from striate.errors import ConfigError, StriateError
 
-__all__ = ["NETWORK_HELP", "UsageError", "configured", "parse_shape", "with_options_of"]
+__all__ = ["NETWORK_HELP", "UsageError", "configured", "parse_shape", "parse_sides", "with_options_of"]
 
 _T = TypeVar("_T")
 _OPTION = re.compile(r"^\w+: (\w+)=")  # as a configuration tells a bad value: "training: batch_size=0 must …"
@@ -37,6 +37,21 @@ def parse_shape(text: str) -> tuple[int, ...]:
     if not all(part.isascii() and part.isdigit() and len(part) <= 9 for part in parts):
         raise UsageError(f"--input {text!r}: write channels, height and width as 3x224x224.")
     return tuple(map(int, parts))
+
+
+def parse_sides(text: str) -> tuple[int, int]:
+    """Read ``160`` or ``160x120``, height first.
+
+    Raises:
+        UsageError: if it is neither, or more than 65535.
+    """
+    found = re.fullmatch(r"(\d{1,5})(?:[x×](\d{1,5}))?", text.strip(), re.ASCII)
+    sides = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
+    if not all(1 <= side < 2**16 for side in sides):
+        raise UsageError(
+            f"--size {text!r}: write one side, 160, or height and width, 160x120; 65535 at most."
+        )
+    return sides
 
 
 def with_options_of(config: type[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,8 +11,8 @@ from typing import Annotated, Any
 import typer
 
 from striate.analyze import shape_text
-from striate.cli import data_check_command, data_fetch_command
-from striate.cli.arguments import UsageError
+from striate.cli import data_check_command, data_fetch_command, data_show_command
+from striate.cli.arguments import UsageError, parse_sides
 from striate.cli.console import say
 from striate.errors import DataError, listed
 
@@ -25,7 +24,7 @@ _HELD = ("entries", "copies", "indexes")
 command = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="What is done with data sets before training: fetch, check and pack them; list and clear the cache.",
+    help="What is done with data sets before training: fetch, check, show and pack them; list and clear the cache.",
 )
 
 
@@ -36,6 +35,7 @@ def _data() -> None:
 
 command.command("check")(data_check_command.command)
 command.command("fetch")(data_fetch_command.command)
+command.command("show")(data_show_command.command)
 
 
 @command.command()
@@ -85,7 +85,7 @@ def pack(
         raise UsageError("striate data pack needs --size and --out, or --verify with the file of a pack.")
     if out.suffix.lower() != ".pack":
         raise UsageError(f"--out {out}: must end in .pack, by which data are found to be a pack.")
-    shape = (channels, *_sides(size))
+    shape = (channels, *parse_sides(size))
     if channels not in (1, 3):
         raise UsageError(f"--channels {channels}: must be 1 (grey) or 3 (RGB).")
     if workers is not None and workers < 1:
@@ -201,14 +201,3 @@ def _verify(file: str, as_json: bool) -> None:
         print(json.dumps({"file": str(pack.path), "sizes": sizes, "sound": True}, indent=1))
     else:
         say(f"{pack.path}: sound, {sum(sizes.values()):,} images.")
-
-
-def _sides(text: str) -> tuple[int, int]:
-    """Read ``160`` or ``160x120``, height first."""
-    found = re.fullmatch(r"(\d{1,5})(?:[x×](\d{1,5}))?", text.strip(), re.ASCII)
-    sides = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
-    if not all(1 <= side < 2**16 for side in sides):
-        raise UsageError(
-            f"--size {text!r}: write one side, 160, or height and width, 160x120; 65535 at most."
-        )
-    return sides

@@ -11,9 +11,12 @@ import typer
 from striate.cli.console import say
 from striate.cli.train_command import DATA_HELP
 
-__all__ = ["RUN_HELP", "command"]
+__all__ = ["RUN_HELP", "VIEWS_HELP", "command"]
 
 RUN_HELP = "A run folder, as striate train makes it."
+VIEWS_HELP = (
+    "center, or several views of each image whose answers are averaged: flip, five-crop, ten-crop, scales."
+)
 
 
 def command(
@@ -22,6 +25,7 @@ def command(
         str | None, typer.Option(metavar="SOURCE", help=f"{DATA_HELP}  [default: the run's own]")
     ] = None,
     split: Annotated[str, typer.Option(help="Which split of it.")] = "test",
+    views: Annotated[str, typer.Option(help=VIEWS_HELP)] = "center",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     skip_bad_images: Annotated[
         bool, typer.Option("--skip-bad-images", help="Leave out images that cannot be read.")
@@ -34,9 +38,10 @@ def command(
     Examples:
       striate eval runs/lenet5-1
       striate eval runs/lenet5-1 --split val --json
+      striate eval runs/resnet18-1 --views ten-crop
       striate eval runs/resnet18-1 --data other-photos/
     """
     from striate.run import Run
 
-    evaluation = Run(run).evaluate(split, data, device=device, skip_bad_images=skip_bad_images)
+    evaluation = Run(run).evaluate(split, data, device=device, skip_bad_images=skip_bad_images, views=views)
     say(json.dumps(evaluation.to_data(), indent=1) if as_json else evaluation)

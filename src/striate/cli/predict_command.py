@@ -11,6 +11,7 @@ import typer
 from striate import zoo
 from striate.cli.arguments import UsageError
 from striate.cli.console import say
+from striate.cli.eval_command import VIEWS_HELP
 
 __all__ = ["command"]
 
@@ -35,6 +36,7 @@ def command(
         Path | None,
         typer.Option(metavar="FILE", help="With --weights: the names of the classes, one per line."),
     ] = None,
+    views: Annotated[str, typer.Option(help=VIEWS_HELP)] = "center",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -60,11 +62,11 @@ def command(
     if weights is None:
         from striate.run import Run
 
-        predictions = Run(run).predict(images, top=top, device=device)
+        predictions = Run(run).predict(images, top=top, device=device, views=views)
     else:
         from striate.ship import pretrained
 
-        predictions = pretrained(run, weights, classes).predict(images, top=top, device=device)
+        predictions = pretrained(run, weights, classes).predict(images, top=top, device=device, views=views)
     if as_json:
         print(json.dumps([p.to_data() for p in predictions], indent=1, ensure_ascii=False))
     else:

@@ -1,5 +1,6 @@
 """Images: sources, preprocessing, batches."""
 
+from striate.data.augment import RECIPES, Augment, Recipe
 from striate.data.batches import AnyDataset, Batch, Batches, Dataset, batch_indices, load_split
 from striate.data.check import check
 from striate.data.decode import Record, open_image
@@ -7,27 +8,55 @@ from striate.data.fetch import fetch
 from striate.data.pack.format import Settings as PackSettings
 from striate.data.pack.packing import pack_source
 from striate.data.pack.reader import PackSource
-from striate.data.preprocess import Preprocess, fit_preprocess
+from striate.data.preprocess import (
+    GlobalContrast,
+    LocalContrast,
+    Preprocess,
+    Quantize,
+    Standardize,
+    StandardizePixels,
+    Step,
+    Whiten,
+    center,
+    check_fit,
+    fit_preprocess,
+    parsed_steps,
+    views,
+)
+from striate.data.resize import Resize
 from striate.data.source import Source, stratified
 from striate.data.sources import KINDS, ArraySource, FolderSource, digits, idx, open_source, read_idx
 from striate.data.streaming import StreamedDataset, open_split
 
 __all__ = [
     "KINDS",
+    "RECIPES",
     "AnyDataset",
     "ArraySource",
+    "Augment",
     "Batch",
     "Batches",
     "Dataset",
     "FolderSource",
+    "GlobalContrast",
+    "LocalContrast",
     "PackSettings",
     "PackSource",
     "Preprocess",
+    "Quantize",
+    "Recipe",
     "Record",
+    "Resize",
     "Source",
+    "Standardize",
+    "StandardizePixels",
+    "Step",
     "StreamedDataset",
+    "Whiten",
     "batch_indices",
+    "center",
     "check",
+    "check_fit",
     "digits",
     "fetch",
     "fit_preprocess",
@@ -37,6 +66,8 @@ __all__ = [
     "open_source",
     "open_split",
     "pack_source",
+    "parsed_steps",
     "read_idx",
     "stratified",
+    "views",
 ]

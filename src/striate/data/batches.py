@@ -19,12 +19,13 @@ import torch
 from torch import Tensor
 
 from striate.data.buffers import Buffers
+from striate.data.moments import Moments
 from striate.data.pack.cache import cached, store
 from striate.data.pack.decoding import decoded
 from striate.data.pack.format import Settings
 from striate.data.pack.packing import Gathered, check_left, unreadable
 from striate.data.pixels import check_channels
-from striate.data.preprocess import Preprocess, fit_preprocess
+from striate.data.resize import STRETCH, Resize
 from striate.data.source import IntArray, Source
 from striate.errors import DataError
 
@@ -55,10 +56,15 @@ class AnyDataset(Protocol):
     def skipped(self) -> tuple[str, ...]:
         """Names of images that could not be read and were left out."""
 
-    def __len__(self) -> int: ...
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """``(C, H, W)`` of every image."""
 
-    def preprocess(self) -> Preprocess:
-        """Return the preprocessing whose mean and std are those of the images."""
+    @property
+    def moments(self) -> Moments:
+        """What the pixels of all images add up to."""
+
+    def __len__(self) -> int: ...
 
     def order(self, seed: int, epoch: int) -> IntArray:
         """Return the images in the order in which an epoch shows them, ``(N,)``."""
@@ -91,9 +97,16 @@ class Dataset:
     def __len__(self) -> int:
         return len(self.targets)
 
-    def preprocess(self) -> Preprocess:
-        """Return the preprocessing whose mean and std are those of the images."""
-        return fit_preprocess(self.images)
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """``(C, H, W)`` of every image."""
+        channels, height, width = self.images.shape[1:]
+        return channels, height, width
+
+    @property
+    def moments(self) -> Moments:
+        """What the pixels of all images add up to."""
+        return Moments.of(self.images.numpy())
 
     def order(self, seed: int, epoch: int) -> IntArray:
         """Return the images in the order in which an epoch shows them, ``(N,)``."""
@@ -117,11 +130,17 @@ class Dataset:
 
 
 def load_split(
-    source: Source, split: str, shape: tuple[int, int, int], *, skip_bad_images: bool = False
+    source: Source,
+    split: str,
+    shape: tuple[int, int, int],
+    *,
+    resize: Resize = STRETCH,
+    skip_bad_images: bool = False,
 ) -> Dataset:
     """Decode, convert and resize every image of a split to ``shape`` ``(C, H, W)``, on all cores.
 
-    What is stored so, as in a pack of that size, is taken as it lies. What is decoded and small is kept in the cache.
+    What is stored so, as in a pack of that size, is taken as it lies, whatever ``resize`` says of images of other
+    sizes. What is decoded and small is kept in the cache.
 
     Raises:
         DataError: if the split is missing or empty, or if images cannot be read: they are counted and
@@ -133,17 +152,17 @@ def load_split(
     if stored is not None:
         return Dataset(torch.from_numpy(stored), torch.from_numpy(targets))
     files = source.shape is None
-    if files and (kept_before := cached(source, split, shape)) is not None:
+    if files and (kept_before := cached(source, split, shape, resize)) is not None:
         return Dataset(torch.from_numpy(kept_before), torch.from_numpy(targets))
     images = np.empty((len(targets), *shape), np.uint8)
     gathered = Gathered()
     filled = 0
-    for part in gathered.images(decoded(source, split, shape, Settings(jpeg="never"))):
+    for part in gathered.images(decoded(source, split, shape, Settings(jpeg="never"), resize=resize)):
         images[filled : filled + len(part)] = part
         filled += len(part)
     kept, problems = gathered.kept, gathered.problems
     if files and not problems:
-        store(source, split, images, gathered)
+        store(source, split, images, gathered, resize)
     if problems and not skip_bad_images:
         raise unreadable(source.name, problems, len(targets), f" in {split!r}")
     check_left(source, split, np.array(kept, np.int64))

@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
-
-from striate.data.pixels import ByteArray
 
 __all__ = ["Buffers"]
 
@@ -24,19 +23,23 @@ class Buffers:
     """
 
     def __init__(self) -> None:
-        self._held: list[tuple[ByteArray, weakref.ref[ByteArray]]] = []
+        self._held: list[tuple[NDArray[Any], weakref.ref[NDArray[Any]]]] = []
         self._lock = threading.Lock()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Buffers, ()
 
-    def empty(self, *shape: int) -> Tensor:
-        """Return a uint8 tensor of ``shape``, filled with anything."""
+    def empty(self, *shape: int, kind: type[np.generic] = np.uint8) -> Tensor:
+        """Return a tensor of ``shape`` and ``kind``, filled with anything."""
         with self._lock:
-            free = (buffer for buffer, given in self._held if buffer.shape == shape and given() is None)
+            free = (
+                buffer
+                for buffer, given in self._held
+                if buffer.shape == shape and buffer.dtype == kind and given() is None
+            )
             buffer = next(free, None)
             if buffer is None:
-                buffer = np.empty(shape, np.uint8)
+                buffer = np.empty(shape, kind)
             view = buffer.view()  # held by the tensor, and so by all that share its memory
             others = [pair for pair in self._held if pair[0] is not buffer]
             self._held = [*others[1 - _MOST :], (buffer, weakref.ref(view))]

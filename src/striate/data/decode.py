@@ -16,7 +16,7 @@ from striate.data.file_content import FileDigest, FileState, file_content, file_
 from striate.data.jpeg import jpeg_pixels
 from striate.data.pixel_limit import allowing, image_file, pixel_limit
 from striate.data.pixels import MODES, ByteArray, eight_bit, to_pixels
-from striate.data.resize import resized
+from striate.data.resize import STRETCH, Resize, framed
 from striate.data.wording import quoted
 from striate.errors import ChangedError, DataError, printable
 
@@ -75,6 +75,7 @@ class Record:
         shape: tuple[int, int, int],
         least: tuple[int, int] | None = None,
         max_pixels: int | None = None,
+        resize: Resize = STRETCH,
     ) -> ByteArray:
         """Return what `to_pixels` makes of the image, uint8 of ``shape`` ``(C, H, W)``, of most JPEG files sooner.
 
@@ -82,13 +83,13 @@ class Record:
             DataError: as `open` and `to_pixels`.
         """
         if self.box is not None or not isinstance(self.data, Path | bytes):
-            return to_pixels(self.open(least, max_pixels), shape)
+            return to_pixels(self.open(least, max_pixels), shape, resize)
         with _opened(self.data, self.name, self.digest, max_pixels) as (image, content):
             if image.format == "JPEG" and image.mode == MODES[shape[0]] and content is not None:
                 pixels = jpeg_pixels(content, image.mode, image.size) if _aimed(image, least) else None
                 if pixels is not None:
-                    return resized(pixels, *shape[1:])
-            return to_pixels(_decoded(image, least), shape)
+                    return framed(pixels, *shape[1:], resize)
+            return to_pixels(_decoded(image, least), shape, resize)
 
 
 def open_image(

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from striate.data.resize import ByteArray, resized
+from striate.data.resize import STRETCH, ByteArray, Resize, framed
 from striate.errors import DataError
 
 __all__ = ["MODES", "ByteArray", "check_channels", "eight_bit", "to_pixels"]
@@ -17,8 +17,8 @@ __all__ = ["MODES", "ByteArray", "check_channels", "eight_bit", "to_pixels"]
 MODES = {1: "L", 3: "RGB"}
 
 
-def to_pixels(image: Image.Image, shape: tuple[int, int, int]) -> ByteArray:
-    """Return ``image`` as uint8 of ``shape`` ``(C, H, W)``, converted to grey or RGB and stretched.
+def to_pixels(image: Image.Image, shape: tuple[int, int, int], resize: Resize = STRETCH) -> ByteArray:
+    """Return ``image`` as uint8 of ``shape`` ``(C, H, W)``, converted to grey or RGB and resized.
 
     Raises:
         DataError: if the shape has neither one nor three channels, or for values that `eight_bit` refuses.
@@ -28,7 +28,7 @@ def to_pixels(image: Image.Image, shape: tuple[int, int, int]) -> ByteArray:
     converted = _opaque(eight_bit(image))
     if converted.mode != MODES[channels]:  # else it would be copied, at 5 % of the time of a photograph
         converted = converted.convert(MODES[channels])
-    return resized(converted, height, width)
+    return framed(converted, height, width, resize)
 
 
 def check_channels(channels: int) -> None:

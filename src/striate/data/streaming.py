@@ -12,7 +12,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import numpy as np
 import PIL
@@ -29,8 +29,8 @@ from striate.data.pack.format import Settings
 from striate.data.pack.packing import check_left, unreadable
 from striate.data.pixel_limit import pixel_limit
 from striate.data.pixels import ByteArray
-from striate.data.preprocess import Preprocess
 from striate.data.remembering import remember, remembered
+from striate.data.resize import STRETCH, Resize
 from striate.data.shuffling import epoch_order
 from striate.data.source import IntArray, Layout, Source
 
@@ -49,12 +49,13 @@ class StreamedDataset:
     Attributes:
         source: Where its images come from.
         split: Which split of that.
-        shape: ``(C, H, W)`` that they are stretched to.
+        shape: ``(C, H, W)`` that they get.
         rows: Their numbers in the split, rising, ``(N,)``.
         layout: How these lie.
         moments: What their pixels add up to.
         targets: int64 ``(N,)``.
         skipped: Names of images that could not be read and were left out.
+        resize: How images of other sizes get ``shape``.
     """
 
     source: Source
@@ -65,13 +66,10 @@ class StreamedDataset:
     moments: Moments
     targets: Tensor
     skipped: tuple[str, ...] = ()
+    resize: Resize = STRETCH
 
     def __len__(self) -> int:
         return len(self.targets)
-
-    def preprocess(self) -> Preprocess:
-        """Return the preprocessing whose mean and std are those of the images."""
-        return Preprocess(self.shape, self.moments.mean, self.moments.std)
 
     def order(self, seed: int, epoch: int) -> IntArray:
         """Return the images in the order in which an epoch shows them, ``(N,)``."""
@@ -145,7 +143,9 @@ class StreamedDataset:
             share = -(-len(group) // workers)
             starts = range(0, len(group), share)
             return images, [
-                decoders.submit(_decode, group[start : start + share], images[start : start + share])
+                decoders.submit(
+                    _decode, group[start : start + share], images[start : start + share], self.resize
+                )
                 for start in starts
             ]
 
@@ -169,13 +169,18 @@ class _Stopped(Exception):
     """Nobody wants what is being read."""
 
 
-def _decode(records: list[Record], images: ByteArray) -> None:
+def _decode(records: list[Record], images: ByteArray, resize: Resize) -> None:
     for record, image in zip(records, images, strict=True):
-        image[:] = record.pixels((image.shape[0], image.shape[1], image.shape[2]))
+        image[:] = record.pixels((image.shape[0], image.shape[1], image.shape[2]), resize=resize)
 
 
 def open_split(
-    source: Source, split: str, shape: tuple[int, int, int], *, skip_bad_images: bool = False
+    source: Source,
+    split: str,
+    shape: tuple[int, int, int],
+    *,
+    resize: Resize = STRETCH,
+    skip_bad_images: bool = False,
 ) -> Dataset | StreamedDataset:
     """Return a split for training or measuring: loaded by `load_split`, or streamed where the source says so.
 
@@ -187,14 +192,14 @@ def open_split(
     """
     layout = source.layouts.get(split)
     if layout is None:
-        return load_split(source, split, shape, skip_bad_images=skip_bad_images)
+        return load_split(source, split, shape, resize=resize, skip_bad_images=skip_bad_images)
     targets = check_targets(source, split, shape)
-    key = ["moments", _VERSION, PIL.__version__, pixel_limit(), layout.digest, shape]
+    key = ["moments", _VERSION, PIL.__version__, pixel_limit(), layout.digest, shape, astuple(resize)]
     known = remembered(key, _Sums) if layout.digest else None
     if known is not None and known.fits(len(targets), shape):
         moments, rows, problems = known.moments(), np.arange(len(targets)), list[str]()
     else:
-        moments, rows, problems = _looked_through(source, split, shape)
+        moments, rows, problems = _looked_through(source, split, shape, resize)
         if layout.digest and not problems:
             remember(key, _Sums(pixels=moments.pixels, sums=moments.sums.tolist()))
     if problems and not skip_bad_images:
@@ -209,17 +214,18 @@ def open_split(
         moments=moments,
         targets=torch.from_numpy(targets[rows]),
         skipped=tuple(problems),
+        resize=resize,
     )
 
 
 def _looked_through(
-    source: Source, split: str, shape: tuple[int, int, int]
+    source: Source, split: str, shape: tuple[int, int, int], resize: Resize
 ) -> tuple[Moments, IntArray, list[str]]:
     """Decode a split; return what its pixels add up to, the images that can be read, and what is told of others."""
     moments = Moments.of(np.empty((0, *shape), np.uint8))
     rows: list[IntArray] = []
     problems: list[str] = []
-    for piece in decoded(source, split, shape, Settings(jpeg="never")):
+    for piece in decoded(source, split, shape, Settings(jpeg="never"), resize=resize):
         moments += piece.moments
         rows.append(piece.kept)
         problems += piece.problems

@@ -15,6 +15,7 @@ from PIL import Image, ImageOps
 from torch import Tensor, nn
 
 from striate.data import Preprocess, open_image
+from striate.data.augment import check_views, with_room
 from striate.errors import DataError, bad_argument, printable
 from striate.train import forward_in_batches, resolve_device
 
@@ -81,10 +82,15 @@ class Classifier:
     class_names: tuple[str, ...]
 
     def predict(
-        self, images: Iterable[str | Path | Image.Image], top: int = 5, *, device: str = "auto"
+        self,
+        images: Iterable[str | Path | Image.Image],
+        top: int = 5,
+        *,
+        device: str = "auto",
+        views: str = "center",
     ) -> list[Prediction]:
         """Return the classes of image files, or of open images; see `predict`."""
-        return predict(self, images, top, device=device)
+        return predict(self, images, top, device=device, views=views)
 
     def __repr__(self) -> str:
         channels, height, width = self.preprocess.shape
@@ -100,6 +106,7 @@ def predict(
     top: int = 5,
     *,
     device: str = "auto",
+    views: str = "center",
 ) -> list[Prediction]:
     """Return the classes of ``images``, in order.
 
@@ -108,26 +115,31 @@ def predict(
         images: Files, or images already open.
         top: How many classes to give for each image; fewer if fewer are known.
         device: Where to compute; the module is moved there.
+        views: What of each image is seen: ``center``, or several views whose answers are averaged, ``flip``,
+            ``five-crop``, ``ten-crop``, ``scales``.
 
     Raises:
+        ConfigError: if there are no such views.
         DataError: naming the images that cannot be read, up to ten.
     """
     if isinstance(top, bool) or not isinstance(top, int) or top < 1:
         raise DataError(bad_argument("top", top, "a whole number of at least 1"))
     where = resolve_device(device)
-    module, preprocess, names = classifier.module.to(where), classifier.preprocess, classifier.class_names
+    check_views(views)
+    module, names = classifier.module.to(where), classifier.class_names
+    preprocess = with_room(classifier.preprocess, views)
     results: list[Prediction] = []
     problems: list[str] = []
     for part in _parts(images, _BATCH):
         arrays = []
         for image in part:
             try:
-                arrays.append(preprocess.pixels(_opened(image)))
+                arrays.append(preprocess.loaded(_opened(image)))
             except DataError as error:
                 problems.append(str(error).rstrip("."))
         if problems:  # go on only to name all that cannot be read
             continue
-        logits = forward_in_batches(module, torch.from_numpy(np.stack(arrays)), preprocess, where)
+        logits = forward_in_batches(module, torch.from_numpy(np.stack(arrays)), preprocess, where, views)
         results += [
             Prediction(_called(image), _guesses(row, names, top))
             for image, row in zip(part, logits.double().softmax(1), strict=True)

@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from striate import zoo
 from striate.analyze import analyze
-from striate.data import Preprocess
+from striate.data import Preprocess, Standardize
 from striate.errors import WeightsError, listed
 from striate.nn import NAMINGS, build, read_tensors, recognized, set_weights
 from striate.ship.predict import Classifier
@@ -39,7 +39,8 @@ class Convention:
     def preprocess(self) -> Preprocess:
         """Return it as a run keeps it: means and deviations of pixels scaled to 0..1."""
         mean = tuple(value / 255 for value in self.mean)
-        return Preprocess((3, self.crop, self.crop), mean, (1 / 255,) * 3, (self.resize, self.resize))
+        steps = (Standardize(mean, (1 / 255,) * 3),)
+        return Preprocess((3, self.crop, self.crop), steps, stored=(self.resize, self.resize))
 
 
 CONVENTIONS: Mapping[str, Convention] = MappingProxyType(

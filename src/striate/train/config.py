@@ -1,6 +1,6 @@
 """`TrainConfig`: every choice of a training run, documented where it stands and checked when it is made.
 
-The flags of ``striate train`` derive from it. It does not load torch.
+The flags of ``striate train`` derive from it. It loads torch only to check preprocessing other than the default.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import functools
 from dataclasses import field
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 from striate.errors import ConfigError, validation_message
@@ -43,6 +43,36 @@ def _explained(cls: type[_T]) -> type[_T]:
     return cls
 
 
+def _steps(text: str) -> str:
+    if text != _STANDARDIZE:
+        from striate.data import parsed_steps  # which loads torch
+
+        parsed_steps(text)
+    return text
+
+
+_STANDARDIZE = "standardize"
+_Steps = Annotated[str, AfterValidator(_steps)]
+
+
+def _augmentation(value: Any) -> Any:
+    """Return what stands for a recipe in a run: its name, or the text of its file."""
+    if value == _NONE or not (isinstance(value, str) or hasattr(value, "to_yaml")):
+        return value
+    from striate.data.augment import RECIPES, recipe  # which loads torch
+
+    if isinstance(value, str) and value in RECIPES:
+        return value
+    try:
+        return recipe(value).to_yaml()
+    except ConfigError as error:
+        raise ValueError(f"must be a recipe: {str(error).rstrip('.')}") from None
+
+
+_NONE = "none"
+_Augmentation = Annotated[str, BeforeValidator(_augmentation)]
+
+
 def _option(default: Any, help: str) -> Any:
     return field(default=default, metadata={"help": help})
 
@@ -73,6 +103,17 @@ class TrainConfig:
     )
     warmup: _BelowOne = _option(0.05, "Share of the steps over which the learning rate rises from 0.")
     label_smoothing: _BelowOne = _option(0.0, "Share of each target spread over all classes.")
+    preprocess: _Steps = _option(
+        _STANDARDIZE, "unit, symmetric, per-pixel, gcn, lcn, pca, zca, or several: gcn+zca:256."
+    )
+    resize: Literal["stretch", "fit", "cover"] = _option(
+        "stretch", "fit and cover keep proportions: fit pads, cover cuts the edges."
+    )
+    channel_order: Literal["rgb", "bgr"] = _option("rgb", "What the network gets: rgb or bgr.")
+    augment: _Augmentation = _option(_NONE, "mnist, cifar, alexnet, imagenet, trivial, or a .yaml file.")
+    stored_size: Annotated[int, Field(ge=1, le=65535)] | None = _option(
+        None, "Height of images that the network's input is cropped out of."
+    )
     patience: _Count | None = _option(None, "Stop after so many epochs without a better validation.")
     seed: Annotated[int, Field(ge=0, lt=2**63)] = _option(
         0, "Initialization, order and dropout are functions of it."

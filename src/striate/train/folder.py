@@ -5,15 +5,16 @@ events.jsonl         every event, one a line
 tensorboard/         the same as curves
 checkpoints/last/    the newest state; checkpoints/best/ the best on the validation split
 model.safetensors    the weights to use
+preprocess.safetensors    what preprocessing needs of larger tensors, if any
 """
 
 from __future__ import annotations
 
 import dataclasses
-import math
 import os
 import re
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,20 +23,21 @@ import yaml
 from torch import Tensor, nn
 
 from striate.analyze import analyze
-from striate.data import Preprocess
+from striate.data import Preprocess, Recipe
 from striate.errors import DescriptionError, RunError, WeightsError
-from striate.nn import build, read_tensors, set_weights
+from striate.nn import build, read_tensors, set_weights, write_tensors
 from striate.spec import Network
 from striate.spec.files import parse_yaml
-from striate.spec.values import check_shape
 from striate.train.checkpoint import CHECKPOINT, model_tensors
 from striate.train.config import TrainConfig
 
 __all__ = ["RunFolder", "RunRecord"]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _KIND = "striate run"
 _MAX_BYTES = 16 * 2**20
+_TENSORS = "preprocess.safetensors"
+_MAX_TENSOR_BYTES = 2**30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +51,7 @@ class RunRecord:
         fingerprint: Of all its images and labels.
         sizes: Images in each split used.
         class_names: Frozen: output i of the network is class i.
+        augment: What is done to training images, with what was fitted to them.
     """
 
     network: Network | None
@@ -58,12 +61,13 @@ class RunRecord:
     sizes: dict[str, int]
     class_names: tuple[str, ...]
     preprocess: Preprocess
+    augment: Recipe
     training: TrainConfig
     versions: dict[str, str]
     created: str
 
     def to_data(self) -> dict[str, Any]:
-        """Return the record as plain data."""
+        """Return the record as plain data; the tensors of its preprocessing stand apart."""
         return {
             "kind": _KIND,
             "schema": SCHEMA_VERSION,
@@ -75,20 +79,16 @@ class RunRecord:
                 "sizes": self.sizes,
                 "class_names": list(self.class_names),
             },
-            "preprocess": {
-                "shape": list(self.preprocess.shape),
-                "mean": list(self.preprocess.mean),
-                "std": list(self.preprocess.std),
-                "resize": list(self.preprocess.resize) if self.preprocess.resize else None,
-            },
+            "preprocess": self.preprocess.to_data(),
+            "augment": self.augment.to_data(),
             "training": dataclasses.asdict(self.training),
             "module": self.module,
             "network": self.network.to_data() if self.network else None,
         }
 
     @classmethod
-    def from_data(cls, data: Any) -> RunRecord:
-        """Read what `to_data` gave.
+    def from_data(cls, data: Any, tensors: Mapping[str, Tensor] | None = None) -> RunRecord:
+        """Read what `to_data` gave, and the tensors of its preprocessing.
 
         Raises:
             RunError: if it is foreign, malformed or of a newer schema.
@@ -104,9 +104,9 @@ class RunRecord:
                 f"({SCHEMA_VERSION}); upgrade striate."
             )
         try:
-            source, pixels = data["data"], data["preprocess"]
+            source = data["data"]
             network = Network.from_data(data["network"]) if data["network"] is not None else None
-            preprocess = _preprocess(pixels)
+            preprocess = Preprocess.from_data(data["preprocess"], tensors or {})
             class_names = tuple(str(name) for name in source["class_names"])
             _check_agreement(network, preprocess, class_names)
             return cls(
@@ -117,6 +117,7 @@ class RunRecord:
                 sizes=dict(source["sizes"]),
                 class_names=class_names,
                 preprocess=preprocess,
+                augment=Recipe.from_data(data["augment"]) if "augment" in data else Recipe(),
                 training=TrainConfig(**data["training"]),
                 versions=dict(data["versions"]),
                 created=str(data["created"]),
@@ -125,18 +126,14 @@ class RunRecord:
             raise RunError(f"its run.yaml is damaged ({type(error).__name__}: {error}).") from None
 
 
-def _preprocess(data: dict[str, Any]) -> Preprocess:
-    channels, height, width = check_shape(data["shape"])
-    mean, std = (tuple(float(v) for v in data[key]) for key in ("mean", "std"))
-    if not len(mean) == len(std) == channels or not all(map(math.isfinite, mean + std)) or min(std) <= 0:
-        raise ValueError(f"preprocess: {channels} channels need as many means, and as many stds above 0")
-    resize = data.get("resize")  # runs made before it was known have none
-    if resize is None:
-        return Preprocess((channels, height, width), mean, std)
-    rows, columns = check_shape(resize)
-    if rows < height or columns < width:
-        raise ValueError(f"preprocess: resize {resize} is smaller than the input, {height}×{width}")
-    return Preprocess((channels, height, width), mean, std, (rows, columns))
+def _tensors(path: Path) -> dict[str, Tensor]:
+    """Return the tensors of a run's preprocessing; most runs have none."""
+    file = path / _TENSORS
+    if not file.exists():
+        return {}
+    if file.stat().st_size > _MAX_TENSOR_BYTES:
+        raise RunError(f"its {_TENSORS} is too large to be one.")
+    return read_tensors(file)
 
 
 def _check_agreement(network: Network | None, preprocess: Preprocess, class_names: tuple[str, ...]) -> None:
@@ -180,10 +177,15 @@ class RunFolder:
         except OSError as error:
             raise RunError(f"{path}: a run folder cannot be made there: {error.strerror or error}.") from None
         try:
+            if tensors := record.preprocess.tensors():
+                write_tensors(tensors, path / _TENSORS)
             with (path / "run.yaml").open("w", encoding="utf-8") as file:
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
+        except WeightsError as error:
+            shutil.rmtree(path, ignore_errors=True)
+            raise RunError(str(error)) from None
         except OSError as error:
             shutil.rmtree(path, ignore_errors=True)
             raise RunError(f"{path}: run.yaml cannot be written: {error.strerror or error}.") from None
@@ -220,8 +222,8 @@ class RunFolder:
             if file.stat().st_size > _MAX_BYTES:
                 raise RunError(f"{path}: its run.yaml is too large to be one.")
             data = parse_yaml(file.read_text(encoding="utf-8"))
-            return cls(path, RunRecord.from_data(data))
-        except RunError as error:
+            return cls(path, RunRecord.from_data(data, _tensors(path)))
+        except (RunError, WeightsError) as error:
             raise RunError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from None
         except (OSError, UnicodeDecodeError, DescriptionError) as error:
             raise RunError(f"{path}: its run.yaml cannot be read ({' '.join(str(error).split())}).") from None

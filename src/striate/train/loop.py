@@ -195,14 +195,13 @@ class _Loop:
 
     def _step(self, batch: Batch) -> tuple[float, float]:
         """Do one step; return its loss and learning rate."""
-        config, device, step = self.config, self.prepared.device, batch.step
+        config, step = self.config, batch.step
         lr = learning_rate(config, step, self.steps)
         for group in self.optimizer.param_groups:
             group["lr"] = lr
         torch.manual_seed(_step_seed(config.seed, step))  # dropout is a function of (seed, step)
         self.module.train()
-        images = self.prepared.record.preprocess.normalize(batch.images.to(device))
-        targets = batch.targets.to(device)
+        images, targets = self.prepared.inputs(batch)
 
         def loss_of(logits: Tensor) -> Tensor:
             return F.cross_entropy(logits, targets, label_smoothing=config.label_smoothing)

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from striate.data import Source, open_source, open_split
+from striate.data.augment import check_views, with_room
 from striate.errors import DataError, listed
 from striate.train.folder import RunFolder
 from striate.train.metrics import Evaluation, evaluate
@@ -25,6 +26,7 @@ def evaluate_run(
     into: nn.Module | None = None,
     device: str = "auto",
     skip_bad_images: bool = False,
+    views: str = "center",
 ) -> Evaluation:
     """Measure the run in ``folder``.
 
@@ -35,12 +37,16 @@ def evaluate_run(
         into: The module to fill, for a run that trained a module of the user's own.
         device: Where to compute.
         skip_bad_images: Leave out images that cannot be read.
+        views: What of each image is seen: ``center``, or several views whose answers are averaged, ``flip``,
+            ``five-crop``, ``ten-crop``, ``scales``.
 
     Raises:
         DataError: if the source or the split is missing, has classes that the run does not know, or is not
             what the run was trained on any more and ``data`` does not name it.
         RunError: if the run has no weights.
+        ConfigError: if there are no such views.
     """
+    check_views(views)
     record = folder.record
     source = data if isinstance(data, Source) else open_source(record.data if data is None else data)
     if data is None and source.fingerprint != record.fingerprint:
@@ -57,8 +63,15 @@ def evaluate_run(
         )
     where = resolve_device(device)
     module = folder.module(into).to(where)
-    loaded = open_split(source, split, record.preprocess.shape, skip_bad_images=skip_bad_images)
+    preprocess = with_room(record.preprocess, views)
+    loaded = open_split(
+        source,
+        split,
+        preprocess.stored_shape,
+        resize=preprocess.resize,
+        skip_bad_images=skip_bad_images,
+    )
     # The run's order of classes is the one that counts, whatever order the source has now.
     renumbered = torch.tensor([index[name] for name in source.class_names])[loaded.targets]
     dataset = dataclasses.replace(loaded, targets=renumbered)
-    return evaluate(module, dataset, record.preprocess, record.class_names, split, where)
+    return evaluate(module, dataset, preprocess, record.class_names, split, where, views)

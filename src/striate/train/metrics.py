@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Generator, Iterable
 from contextlib import closing
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from striate.data import AnyDataset, Preprocess
+from striate.data.augment import seen
 
 __all__ = ["EVALUATION_BATCH", "ClassScore", "Evaluation", "evaluate", "forward_in_batches"]
 
@@ -108,23 +110,33 @@ def _percent(share: float | None) -> str:
 
 
 def forward_in_batches(
-    module: nn.Module, images: Tensor, preprocess: Preprocess, device: torch.device
+    module: nn.Module, images: Tensor, preprocess: Preprocess, device: torch.device, views: str = "center"
 ) -> Tensor:
-    """Return the module's outputs ``(N, classes)`` in evaluation mode, on the CPU; its mode is restored."""
-    return torch.cat(list(_outputs(module, torch.split(images, EVALUATION_BATCH), preprocess, device)))
+    """Return the module's outputs ``(N, classes)`` in evaluation mode, on the CPU; its mode is restored.
+
+    Of several views they are the logarithms of the mean probabilities; see `striate.data.augment.VIEWS`.
+    """
+    pieces = torch.split(images, EVALUATION_BATCH)
+    return torch.cat(list(_outputs(module, pieces, preprocess, device, views)))
 
 
 def _outputs(
-    module: nn.Module, pieces: Iterable[Tensor], preprocess: Preprocess, device: torch.device
+    module: nn.Module, pieces: Iterable[Tensor], preprocess: Preprocess, device: torch.device, views: str
 ) -> Generator[Tensor, None, None]:
     training = module.training
     module.eval()
     try:
         with torch.inference_mode():
             for piece in pieces:
-                yield module(preprocess.normalize(piece.to(device))).float().cpu()
+                answers = [module(view).float() for view in seen(piece.to(device), preprocess, views)]
+                yield (answers[0] if len(answers) == 1 else _mean_answer(answers)).cpu()
     finally:
         module.train(training)
+
+
+def _mean_answer(answers: list[Tensor]) -> Tensor:
+    """Return logits of the mean of the probabilities that several logits ``(N, classes)`` stand for."""
+    return torch.stack([logits.log_softmax(1) for logits in answers]).logsumexp(0) - math.log(len(answers))
 
 
 def evaluate(
@@ -134,14 +146,18 @@ def evaluate(
     class_names: tuple[str, ...],
     split: str = "test",
     device: torch.device | str = "cpu",
+    views: str = "center",
 ) -> Evaluation:
-    """Measure ``module``, which gives logits ``(N, classes)``, on ``dataset``, piece by piece."""
+    """Measure ``module``, which gives logits ``(N, classes)``, on ``dataset``, piece by piece.
+
+    Of several ``views`` of an image the mean probabilities count; see `striate.data.augment.VIEWS`.
+    """
     targets = dataset.targets
     count = len(class_names)
     called, among, losses = [], [], []
     with (
         closing(dataset.pieces(EVALUATION_BATCH)) as pieces,
-        closing(_outputs(module, pieces, preprocess, torch.device(device))) as outputs,
+        closing(_outputs(module, pieces, preprocess, torch.device(device), views)) as outputs,
     ):
         for logits, right in zip(outputs, torch.split(targets, EVALUATION_BATCH), strict=True):
             called.append(logits.argmax(1))

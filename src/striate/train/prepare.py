@@ -10,10 +10,23 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from striate.analyze import analyze
-from striate.data import AnyDataset, Source, open_source, open_split
+from striate.data import (
+    AnyDataset,
+    Augment,
+    Batch,
+    Preprocess,
+    Recipe,
+    Resize,
+    Source,
+    check_fit,
+    fit_preprocess,
+    open_source,
+    open_split,
+)
+from striate.data.augment import fitted, recipe
 from striate.errors import ConfigError, DataError, bad_argument, listed
 from striate.nn import build
 from striate.spec import Network
@@ -33,6 +46,7 @@ class Prepared:
     Attributes:
         train: The training split.
         val: The validation split.
+        augment: What is done to training images, if anything.
         threads: How many threads torch is to use.
         record: What will stand in ``run.yaml``.
     """
@@ -41,10 +55,20 @@ class Prepared:
     module: nn.Module
     train: AnyDataset
     val: AnyDataset
+    augment: Augment | None
     record: RunRecord
     device: torch.device
     threads: int
     notes: tuple[str, ...]
+
+    def inputs(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return what the network takes of a training batch, augmented, and its targets, both on the device."""
+        images = batch.images.to(self.device)
+        if self.augment is None:
+            return self.record.preprocess.normalize(images), batch.targets.to(self.device)
+        seed, targets = self.record.training.seed, batch.targets
+        images, mixed = self.augment(images, targets, seed=seed, step=batch.step, indices=batch.indices)
+        return images, (targets if mixed is None else mixed).to(self.device)
 
 
 def prepare(network: Network | nn.Module, data: str | Path | Source, config: TrainConfig) -> Prepared:
@@ -61,10 +85,19 @@ def prepare(network: Network | nn.Module, data: str | Path | Source, config: Tra
     shape = _image_shape(network, source)
     if isinstance(network, Network):
         check_network(network, source.class_names, config.batch_size, device)
-    for split in ("train", "val"):
-        source.split_targets(split)
-    train = open_split(source, "train", shape, skip_bad_images=config.skip_bad_images)
-    val = open_split(source, "val", shape, skip_bad_images=config.skip_bad_images)
+    images = len(source.split_targets("train"))
+    source.split_targets("val")
+    check_fit(config.preprocess, shape, images)
+    augment = _augment(config, source)
+    wanted = Preprocess(
+        shape, stored=_stored(config, shape), resize=Resize(config.resize), channel_order=config.channel_order
+    )
+    train = open_split(
+        source, "train", wanted.stored_shape, resize=wanted.resize, skip_bad_images=config.skip_bad_images
+    )
+    val = open_split(
+        source, "val", wanted.stored_shape, resize=wanted.resize, skip_bad_images=config.skip_bad_images
+    )
     described = isinstance(network, Network)
     module = build(network, seed=config.seed) if isinstance(network, Network) else network
     module = module.to(device)
@@ -72,6 +105,11 @@ def prepare(network: Network | nn.Module, data: str | Path | Source, config: Tra
         check_module(module, shape, len(source.class_names), config.batch_size)
     if not any(parameter.requires_grad for parameter in module.parameters()):
         raise ConfigError("the network has no weights to train; add a Conv or Linear layer, or unfreeze one.")
+    preprocess = fit_preprocess(
+        train, config.preprocess, shape=shape, resize=wanted.resize, channel_order=wanted.channel_order
+    )
+    if augment is not None:
+        augment = augment.adapted(fitted(augment.recipe, train), shape[1:], preprocess)
     record = RunRecord(
         network=network if isinstance(network, Network) else None,
         module=None if described else f"{type(module).__module__}.{type(module).__qualname__}",
@@ -79,7 +117,8 @@ def prepare(network: Network | nn.Module, data: str | Path | Source, config: Tra
         fingerprint=source.fingerprint,
         sizes={"train": len(train), "val": len(val)},
         class_names=source.class_names,
-        preprocess=train.preprocess(),
+        preprocess=preprocess,
+        augment=Recipe() if augment is None else augment.recipe,
         training=config,
         versions={
             "striate": version("striate"),
@@ -90,18 +129,43 @@ def prepare(network: Network | nn.Module, data: str | Path | Source, config: Tra
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     )
     skipped = train.skipped + val.skipped
-    notes = (f"left out {len(skipped)} images that cannot be read: {listed(skipped, 3)}",) if skipped else ()
+    notes = [f"left out {len(skipped)} images that cannot be read: {listed(skipped, 3)}"] if skipped else []
+    if wanted.resize.policy != "stretch" and source.shape == preprocess.stored_shape:
+        notes.append(
+            f"the images are stored in the size that is wanted, so resize={config.resize} changes none"
+        )
     name = network.name if isinstance(network, Network) else type(module).__name__
     return Prepared(
         name=name,
         module=module,
         train=train,
         val=val,
+        augment=augment,
         record=record,
         device=device,
         threads=_threads(network, config),
-        notes=notes,
+        notes=tuple(notes),
     )
+
+
+def _augment(config: TrainConfig, source: Source) -> Augment | None:
+    """Return the augmentation that is wanted, as yet of images as they lie; None if none is."""
+    wanted = recipe(config.augment)
+    if wanted.for_signals:
+        raise ConfigError(f"augment={config.augment!r}: is for signals, and {source.name} holds images.")
+    names = source.class_names
+    return Augment(wanted, num_classes=len(names), class_names=names) if wanted.effects else None
+
+
+def _stored(config: TrainConfig, shape: tuple[int, int, int]) -> tuple[int, int] | None:
+    """Return height and width that images are loaded with, in the proportions of the network's input."""
+    if config.stored_size is None:
+        return None
+    _, height, width = shape
+    if config.stored_size < height:
+        allowed = f"at least the height of the network's input, {height}"
+        raise ConfigError(bad_argument("stored_size", config.stored_size, allowed))
+    return config.stored_size, round(config.stored_size * width / height)
 
 
 def _threads(network: Network | nn.Module, config: TrainConfig) -> int:

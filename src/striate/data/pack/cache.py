@@ -7,6 +7,7 @@ read only if every checksum agrees, and made again otherwise. Where the folder c
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
 import json
 import math
@@ -24,6 +25,7 @@ from striate.data.pack.reader import PackSource
 from striate.data.pack.writer import PackWriter, remove_leftovers
 from striate.data.pixel_limit import pixel_limit
 from striate.data.pixels import ByteArray
+from striate.data.resize import STRETCH, Resize
 from striate.data.source import Source
 from striate.errors import DataError
 
@@ -63,9 +65,11 @@ def cache_folder() -> Path | None:
     return Path(named) if named else platformdirs.user_cache_path("striate")
 
 
-def cached(source: Source, split: str, shape: tuple[int, int, int]) -> ByteArray | None:
+def cached(
+    source: Source, split: str, shape: tuple[int, int, int], resize: Resize = STRETCH
+) -> ByteArray | None:
     """Return the images of a split, ``(N, C, H, W)``, from the cache, or None if it does not hold them."""
-    path = _entry(source, split, shape)
+    path = _entry(source, split, shape, resize)
     if path is None or not path.exists():
         return None
     try:
@@ -83,12 +87,14 @@ def cached(source: Source, split: str, shape: tuple[int, int, int]) -> ByteArray
     return images
 
 
-def store(source: Source, split: str, images: ByteArray, gathered: Gathered) -> bool:
+def store(
+    source: Source, split: str, images: ByteArray, gathered: Gathered, resize: Resize = STRETCH
+) -> bool:
     """Keep the images of a whole split, unless that is not possible; return whether it was.
 
     What changed while it was read is not kept, nor what cannot be opened by name to see whether it did.
     """
-    path = _entry(source, split, images.shape[1:])
+    path = _entry(source, split, images.shape[1:], resize)
     if path is None:
         return False
     try:
@@ -151,7 +157,7 @@ _SETTINGS = Settings(jpeg="never")
 _PIXELS = 2  # counted up when pixels come out in another way
 
 
-def _entry(source: Source, split: str, shape: tuple[int, ...]) -> Path | None:
+def _entry(source: Source, split: str, shape: tuple[int, ...], resize: Resize) -> Path | None:
     """Return where the entry is or would be; None for what is not cached."""
     folder = cache_folder()
     count = len(source.targets[split])
@@ -175,6 +181,7 @@ def _entry(source: Source, split: str, shape: tuple[int, ...]) -> Path | None:
         list(source.class_names),
         split,
         shape,
+        dataclasses.astuple(resize),
         order.hexdigest(),
     ]
     return folder / f"{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:32]}.pack"

@@ -18,7 +18,7 @@ from striate.data.decode import Record
 from striate.data.moments import Moments
 from striate.data.pack.format import Settings, images_per_block
 from striate.data.pixels import ByteArray
-from striate.data.resize import prepare
+from striate.data.resize import STRETCH, Resize, prepare
 from striate.data.source import IntArray, Source
 from striate.errors import ChangedError, DataError
 
@@ -56,6 +56,7 @@ def decoded(
     shape: tuple[int, int, int],
     settings: Settings,
     workers: int | None = None,
+    resize: Resize = STRETCH,
 ) -> Iterator[Piece]:
     """Yield the images of ``split`` as uint8 of ``shape`` ``(C, H, W)``, in order, with a few pieces in memory at once.
 
@@ -65,6 +66,7 @@ def decoded(
         shape: What they become.
         settings: How they are decoded.
         workers: Threads; None means one per core.
+        resize: How images of other sizes get this one.
 
     Raises:
         ChangedError: naming a file that is not what it was when ``source`` was opened.
@@ -89,13 +91,13 @@ def decoded(
             yield Piece(part, kept, names, (), Moments.of(part), verified=False)
     elif workers == 1 or count <= _FEW:
         for start in starts:
-            yield _decode(asked(start), start, shape, settings)
+            yield _decode(asked(start), start, shape, settings, resize)
     else:
         with ThreadPoolExecutor(workers) as pool:
             waiting: deque[Future[Piece]] = deque()
             try:
                 for start in starts:
-                    waiting.append(pool.submit(_decode, asked(start), start, shape, settings))
+                    waiting.append(pool.submit(_decode, asked(start), start, shape, settings, resize))
                     if len(waiting) > 2 * workers:
                         yield waiting.popleft().result()
                 while waiting:
@@ -114,7 +116,7 @@ def _record(source: Source, split: str, index: int) -> Record | str:
 
 
 def _decode(
-    records: list[Record | str], start: int, shape: tuple[int, int, int], settings: Settings
+    records: list[Record | str], start: int, shape: tuple[int, int, int], settings: Settings, resize: Resize
 ) -> Piece:
     images = np.empty((len(records), *shape), np.uint8)
     kept: list[int] = []
@@ -125,7 +127,7 @@ def _decode(
         try:
             if isinstance(record, str):
                 raise DataError(record)
-            images[len(kept)] = record.pixels(shape, settings.least(*shape[1:]), settings.max_pixels)
+            images[len(kept)] = record.pixels(shape, settings.least(*shape[1:]), settings.max_pixels, resize)
         except ChangedError:
             raise
         except DataError as error:

@@ -127,8 +127,7 @@ class _Steps:
 
     def _batch(self, size: int, step: int = 0) -> tuple[Tensor, Tensor]:
         batch = Batches(self.prepared.train, size, self.config.seed)[step]
-        device = self.prepared.device
-        return self.prepared.record.preprocess.normalize(batch.images.to(device)), batch.targets.to(device)
+        return self.prepared.inputs(batch)
 
     def _losses(self, images: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return logits, their loss, and the loss with what auxiliary heads add."""

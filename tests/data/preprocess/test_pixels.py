@@ -1,16 +1,11 @@
-"""Preprocessing against numpy in float64, and against resizing written as loops."""
-
-import math
+"""Images to pixels, and splits to images of one size, against resizing written as loops."""
 
 import numpy as np
 import pytest
-import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from PIL import Image
 from toys import message_of, pillow_resized
 
-from striate.data import ArraySource, Preprocess, fit_preprocess, load_split
+from striate.data import ArraySource, Preprocess, load_split
 from striate.errors import DataError
 
 
@@ -33,7 +28,7 @@ def test_pixels_are_stretched_with_antialiasing(shape, size):
     channels, height, width = shape
     rng = np.random.default_rng(1)
     stored = rng.integers(0, 256, (size[1], size[0]) if channels == 1 else (size[1], size[0], 3), np.uint8)
-    pixels = Preprocess(shape, (0.0,) * channels, (1.0,) * channels).pixels(Image.fromarray(stored))
+    pixels = Preprocess(shape).pixels(Image.fromarray(stored))
     assert pixels.dtype == np.uint8
     assert pixels.shape == shape
     planes = stored[None] if channels == 1 else stored.transpose(2, 0, 1)
@@ -41,51 +36,6 @@ def test_pixels_are_stretched_with_antialiasing(shape, size):
     expected = triangle_resize(wide.swapaxes(1, 2), height).swapaxes(1, 2)
     assert np.abs(pixels - expected).max() < 1.001  # Pillow rounds to bytes after each axis
     assert np.abs(pixels - expected).mean() < 0.4
-
-
-@given(st.integers(0, 2**31), st.sampled_from([1, 3]))
-@settings(deadline=None, max_examples=40)
-def test_normalize(seed, channels):
-    rng = np.random.default_rng(seed)
-    images = rng.integers(0, 256, (3, channels, 4, 5), np.uint8)
-    mean, std = rng.uniform(0, 1, channels), rng.uniform(0.05, 1, channels)
-    preprocess = Preprocess((channels, 4, 5), tuple(mean), tuple(std))
-    ours = preprocess.normalize(torch.from_numpy(images))
-    expected = (images / 255 - mean[:, None, None]) / std[:, None, None]
-    assert ours.dtype == torch.float32
-    assert np.abs(ours.numpy() - expected).max() < 1e-5
-
-
-@pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize("count", [1, 5, 4097])
-def test_fit_is_the_mean_and_deviation_of_all_pixels(channels, count):
-    images = np.random.default_rng(3).integers(0, 256, (count, channels, 3, 4), np.uint8)
-    images[:, 0] //= 2
-    fitted = fit_preprocess(torch.from_numpy(images))
-    scaled = images / 255
-    assert fitted.shape == (channels, 3, 4)
-    assert fitted.mean == pytest.approx(scaled.mean((0, 2, 3)), rel=1e-12)
-    assert fitted.std == pytest.approx(scaled.std((0, 2, 3)), rel=1e-9)
-
-
-def test_a_constant_channel_is_not_blown_up():
-    images = np.zeros((6, 3, 2, 2), np.uint8)
-    images[:, 0] = 200
-    images[:3, 2] = 255
-    fitted = fit_preprocess(torch.from_numpy(images))
-    assert fitted.mean == pytest.approx((200 / 255, 0, 0.5))
-    assert fitted.std == pytest.approx((1 / 255, 1 / 255, 0.5))
-    values = fitted.normalize(torch.from_numpy(images))
-    assert values[:, 0].abs().max() < 1e-4
-    assert values[:, 2].unique().tolist() == pytest.approx([-1.0, 1.0], abs=1e-5)
-
-
-def test_normalized_training_images_have_mean_zero_and_deviation_one():
-    images = np.random.default_rng(4).integers(20, 220, (50, 3, 6, 6), np.uint8)
-    values = fit_preprocess(torch.from_numpy(images)).normalize(torch.from_numpy(images)).double()
-    assert values.mean((0, 2, 3)).tolist() == pytest.approx([0, 0, 0], abs=1e-6)
-    assert values.std((0, 2, 3), correction=0).tolist() == pytest.approx([1, 1, 1], rel=1e-6)
-    assert all(math.isfinite(v) for v in values.flatten().tolist())
 
 
 def test_images_of_one_size_are_resized_when_the_network_wants_another():

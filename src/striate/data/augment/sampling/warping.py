@@ -1,0 +1,150 @@
+"""`warped`: a batch resampled once and colored once, straight from its bytes.
+
+An output pixel is the mean of the source pixels around its place, weighed by a triangle: that reaches one pixel to
+either side (bilinear interpolation), or as many as one output pixel covers where the image shrinks, which is what
+Pillow does when it resizes. On the CPU compiled code does it, elsewhere torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from striate.data.augment.sampling import on_torch
+from striate.data.augment.sampling.loading import compiled
+from striate.data.buffers import Buffers
+from striate.data.cores import cores
+
+__all__ = ["PADDINGS", "Warp", "channel_means", "warped"]
+
+PADDINGS = ("zeros", "replicate", "reflect")
+_LEAST_SHRINKING = 1.1  # below which two pixels to either side would be seen for little
+_LEAST_PIXELS = 2**16  # of a batch, that are worth a second thread
+
+_pool: ThreadPoolExecutor | None = None
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Warp:
+    """What is to be done to a batch.
+
+    Attributes:
+        size: Of the output, ``(h, w)``.
+        maps: From places in the output to places in the source, float64 ``(N, 3, 3)``; a place is (x, y, 1) in pixels,
+            the middle of the first pixel is (0.5, 0.5).
+        colors: From the C channels, of 0..255, and 1 to the output's, float32 ``(N, C, C + 1)``.
+        low: Values below are set to it, ``(C,)``.
+        high: Values above are set to it, ``(C,)``.
+        padding: What is seen beyond the source: ``zeros`` (that is ``fill``), ``replicate``, ``reflect``.
+        fill: Bytes ``(C,)``.
+        bent: How far output pixels are moved before they are mapped, in pixels, x and y, float32 ``(N, 2, h, w)``.
+    """
+
+    size: tuple[int, int]
+    maps: NDArray[np.float64]
+    colors: NDArray[np.float32]
+    low: NDArray[np.float32]
+    high: NDArray[np.float32]
+    padding: str
+    fill: NDArray[np.uint8]
+    bent: Tensor | None = None
+
+    def between_pixels(self) -> NDArray[np.float64]:
+        """Return ``maps`` between numbers of pixels, which count their middles: (0, 0) is the first."""
+        maps = self.maps.copy()
+        maps[..., 2] += 0.5 * (maps[..., 0] + maps[..., 1])
+        maps[:, :2] -= 0.5 * maps[:, 2:]
+        return maps
+
+    def reach(self) -> NDArray[np.float32]:
+        """Return how many source pixels a triangle reaches, to the left and up, of each image, ``(N, 2)``.
+
+        That is how far one output pixel extends in the source, in the middle of the image, and at least 1.
+        """
+        height, width = self.size
+        middle = self.maps @ np.array([width / 2, height / 2, 1.0])
+        slopes = (
+            self.maps[:, :2, :2] - middle[:, :2, None] / middle[:, 2:, None] * self.maps[:, 2:, :2]
+        ) / middle[:, 2:, None]
+        reach = np.hypot(slopes[..., 0], slopes[..., 1])
+        return np.where(reach > _LEAST_SHRINKING, reach, 1).astype(np.float32)
+
+
+def channel_means(images: Tensor) -> NDArray[np.float64]:
+    """Return the mean of each channel of ``images``, uint8 ``(N, C, H, W)``, float64 ``(N, C)``."""
+    engine = compiled() if images.device.type == "cpu" else None
+    if engine is None:
+        return on_torch.channel_means(images).numpy()
+    pixels, means = images.contiguous().numpy(), np.empty(images.shape[:2])
+    _on_threads(engine.channel_means, images.numel(), pixels, means)
+    return means
+
+
+def warped(images: Tensor, warp: Warp, buffers: Buffers) -> Tensor:
+    """Return ``images``, uint8 ``(N, C, H, W)``, warped and colored, float32 ``(N, C, h, w)``, where they lie.
+
+    On the CPU the output is of ``buffers``.
+    """
+    maps, reach = warp.between_pixels(), warp.reach()
+    engine = compiled() if images.device.type == "cpu" else None
+    if engine is None:
+        fill = torch.from_numpy(warp.fill)
+        pixels = on_torch.warp(
+            images, torch.from_numpy(maps), torch.from_numpy(reach), warp.bent, warp.padding, fill, warp.size
+        )
+        return colored(pixels, warp)
+    count, channels = images.shape[:2]
+    out = buffers.empty(count, channels, *warp.size, kind=np.float32)
+    bent = np.empty((0, 2, 1, 1), np.float32) if warp.bent is None else warp.bent.numpy()
+
+    def part(pixels: NDArray[Any], *each: NDArray[Any]) -> None:
+        maps, reach, colors, out, *bent_of = each
+        engine.warp(
+            pixels, maps, reach, *(bent_of or [bent]), PADDINGS.index(warp.padding), warp.fill,
+            colors, warp.low, warp.high, out,
+        )  # fmt: skip
+
+    each = [images.contiguous().numpy(), maps, reach, warp.colors, out.numpy()] + (
+        [bent] if len(bent) else []
+    )
+    _on_threads(part, out.numel(), *each)
+    return out
+
+
+def colored(pixels: Tensor, warp: Warp) -> Tensor:
+    """Return ``pixels``, float32 ``(N, C, h, w)`` of 0..255, through the matrices and bounds of ``warp``."""
+    colors = torch.from_numpy(warp.colors).to(pixels.device)
+    channels = pixels.shape[1]
+    out = [
+        sum(colors[:, c, d, None, None] * pixels[:, d] for d in range(channels))
+        + colors[:, c, -1, None, None]
+        for c in range(channels)
+    ]
+    low, high = (torch.from_numpy(bound).to(pixels.device)[:, None, None] for bound in (warp.low, warp.high))
+    return torch.minimum(torch.maximum(torch.stack(out, 1), low), high)
+
+
+def _on_threads(work: Callable[..., None], pixels: int, *arrays: NDArray[Any]) -> None:
+    """Call ``work`` with equal parts of ``arrays``, on as many threads as torch has, if there is enough to do."""
+    global _pool
+    count = len(arrays[0])
+    threads = min(torch.get_num_threads(), cores(), count) if pixels >= _LEAST_PIXELS else 1
+    if threads <= 1:
+        work(*arrays)
+        return
+    if _pool is None:
+        _pool = ThreadPoolExecutor(cores(), thread_name_prefix="striate-augment")
+    bounds = [count * k // threads for k in range(threads + 1)]
+    parts = [[array[start:stop] for array in arrays] for start, stop in pairwise(bounds)]
+    others = [_pool.submit(work, *part) for part in parts[1:]]
+    work(*parts[0])
+    for other in others:
+        other.result()

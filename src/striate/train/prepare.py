@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import platform
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -27,6 +28,7 @@ from striate.data import (
     open_split,
 )
 from striate.data.augment import fitted, recipe
+from striate.data.augment.effects import RandomCrop
 from striate.errors import ConfigError, DataError, bad_argument, listed
 from striate.nn import build
 from striate.spec import Network
@@ -128,12 +130,6 @@ def prepare(network: Network | nn.Module, data: str | Path | Source, config: Tra
         },
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     )
-    skipped = train.skipped + val.skipped
-    notes = [f"left out {len(skipped)} images that cannot be read: {listed(skipped, 3)}"] if skipped else []
-    if wanted.resize.policy != "stretch" and source.shape == preprocess.stored_shape:
-        notes.append(
-            f"the images are stored in the size that is wanted, so resize={config.resize} changes none"
-        )
     name = network.name if isinstance(network, Network) else type(module).__name__
     return Prepared(
         name=name,
@@ -144,8 +140,20 @@ def prepare(network: Network | nn.Module, data: str | Path | Source, config: Tra
         record=record,
         device=device,
         threads=_threads(network, config),
-        notes=tuple(notes),
+        notes=tuple(_notes(record, source, train.skipped + val.skipped)),
     )
+
+
+def _notes(record: RunRecord, source: Source, skipped: tuple[str, ...]) -> Iterator[str]:
+    """Yield what a user may not expect."""
+    preprocess = record.preprocess
+    if skipped:
+        yield f"left out {len(skipped)} images that cannot be read: {listed(skipped, 3)}"
+    if preprocess.resize.policy != "stretch" and source.shape == preprocess.stored_shape:
+        policy = preprocess.resize.policy
+        yield f"the images are stored in the size that is wanted, so resize={policy} changes none"
+    if preprocess.stored is None and RandomCrop(margin=0) in record.augment.effects:
+        yield "the recipe crops images without a margin, and they have no more than the network's size; see stored_size"
 
 
 def _augment(config: TrainConfig, source: Source) -> Augment | None:

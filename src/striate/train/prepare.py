@@ -29,6 +29,7 @@ from striate.data import (
 )
 from striate.data.augment import fitted, recipe
 from striate.data.augment.effects import RandomCrop
+from striate.data.augment.sampling import ready
 from striate.errors import ConfigError, DataError, bad_argument, listed
 from striate.nn import build
 from striate.spec import Network
@@ -39,6 +40,7 @@ from striate.train.folder import RunRecord
 __all__ = ["Prepared", "prepare", "resolve_device"]
 
 _FEW_MACS = 30e6  # of one forward pass of a batch
+_PATIENCE = 1.0  # seconds; what is compiled already is there sooner
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,6 +156,8 @@ def _notes(record: RunRecord, source: Source, skipped: tuple[str, ...]) -> Itera
         yield f"the images are stored in the size that is wanted, so resize={policy} changes none"
     if preprocess.stored is None and RandomCrop(margin=0) in record.augment.effects:
         yield "the recipe crops images without a margin, and they have no more than the network's size; see stored_size"
+    if record.augment.effects and not ready(_PATIENCE):
+        yield "the augmentation is being compiled, once on this machine, which takes some ten seconds"
 
 
 def _augment(config: TrainConfig, source: Source) -> Augment | None:

@@ -1,6 +1,6 @@
 """A batch resampled once and colored once: by compiled code on the CPU, by torch elsewhere."""
 
-from striate.data.augment.sampling.loading import prepare
+from striate.data.augment.sampling.loading import prepare, ready
 from striate.data.augment.sampling.warping import PADDINGS, Warp, channel_means, colored, warped
 
-__all__ = ["PADDINGS", "Warp", "channel_means", "colored", "prepare", "warped"]
+__all__ = ["PADDINGS", "Warp", "channel_means", "colored", "prepare", "ready", "warped"]

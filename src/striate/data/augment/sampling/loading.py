@@ -6,7 +6,7 @@ import importlib
 import threading
 from types import ModuleType
 
-__all__ = ["compiled", "prepare"]
+__all__ = ["compiled", "prepare", "ready"]
 
 _lock = threading.Lock()
 _loading: threading.Thread | None = None
@@ -16,7 +16,7 @@ _module: ModuleType | None = None
 def prepare() -> threading.Thread:
     """Begin to load the compiled code, on a thread of its own, and return that.
 
-    It takes a third of a second, and the first time on a machine some seconds, in which it is compiled.
+    It takes a third of a second, and the first time on a machine some ten seconds, in which it is compiled.
     """
     global _loading
     with _lock:
@@ -24,6 +24,13 @@ def prepare() -> threading.Thread:
             _loading = threading.Thread(target=_load, name="striate-augment-loading", daemon=True)
             _loading.start()
         return _loading
+
+
+def ready(seconds: float) -> bool:
+    """Return whether the compiled code is loaded, or cannot be had, after waiting so long at most."""
+    thread = prepare()
+    thread.join(seconds)
+    return not thread.is_alive()
 
 
 def compiled() -> ModuleType | None:

@@ -27,6 +27,7 @@ bench: $(VENV)/.bench  ## measure against peers; the summary is benchmarks/RESUL
 	$(BIN)/python benchmarks/analysis.py
 	$(BIN)/python benchmarks/macs.py
 	$(BIN)/python benchmarks/local_layers.py
+	$(BIN)/python benchmarks/augment.py
 	STRIATE_DATA=$${STRIATE_DATA:-../shared/data} $(BIN)/python benchmarks/pack.py
 
 docs: export NO_MKDOCS_2_WARNING = 1

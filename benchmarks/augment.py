@@ -10,14 +10,14 @@ stretched from 320 to 224, flip, color as in A.
 kornia gets what its documentation makes it fast by: float input (whose conversion counts), a fixed order of colors,
 `inference_mode`, and, in a row of its own, its colors compiled; bounds hold against the faster row. Pillow does what
 torchvision's functions do to PIL images, in one process, and in a DataLoader of 2 workers. It alone smooths, as we
-do, where a window shrinks. Before timing, fixed parameters show that all do the same. Jobs take turns in one
-process. Fails if a bound is missed. Then, or with ``--memory`` alone, the peak memory of each job at 224×224, each in
-a process of its own; and where there is a GPU, the same batches there, and what they add to a step of ResNet-18.
+do, where a window shrinks; hue turns in YIQ here and in HSV there. Before timing, fixed parameters show that all do
+the same. Jobs take turns. Fails if a bound is missed. Where there is a GPU, then come the same batches on it, and what
+they add to a step of ResNet-18. ``--memory`` prints instead, on Linux, by how much each job at 224×224 makes a process
+grow that does nothing else.
 """
 
 import itertools
-import random
-import resource
+import math
 import shutil
 import statistics
 import subprocess
@@ -25,6 +25,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from unittest.mock import patch
 
 import kornia
@@ -57,7 +58,7 @@ from striate.data.preprocess import Preprocess, Standardize
 from striate.nn import build
 from striate.zoo import resnet18
 
-ROUNDS = 9
+ROUNDS = 7
 WORKERS = 2
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 OURS, TORCH = "striate", "striate, its torch engine"
@@ -203,66 +204,71 @@ def kornia_job(work: Workload, images: Tensor, compiled: bool = False) -> Job:
 # Pillow
 
 
+def drawn(low: float, high: float) -> float:
+    """Draw a number as torchvision does."""
+    return torch.empty(1).uniform_(low, high).item()
+
+
+def drawn_whole(most: int) -> int:
+    """Draw a whole number from 0 to ``most``."""
+    return int(torch.randint(0, most + 1, (1,)).item())
+
+
 def affine_of(image: Image.Image, r: Ranges) -> Image.Image:
-    """Draw an affine map and do it, as torchvision's RandomAffine: zoom and shear, then rotate, then shift."""
+    """Do what RandomAffine does: zoom and shear, then rotate, then shift by whole pixels."""
     width, height = image.size
-    turn, slant = np.deg2rad(-random.uniform(*r.rotate)), np.deg2rad(-random.uniform(*r.shear))
-    factor = random.uniform(*r.zoom)
-    x, y = (round(random.uniform(-r.shift, r.shift) * side) for side in (width, height))
-    cosine, sine, tangent = np.cos(turn), np.sin(turn), np.tan(slant)
-    forward = factor * np.array(
-        [[cosine, -cosine * tangent - sine], [sine, -sine * tangent + cosine]]
-    )  # rotation times shear
-    (a, b), (c, d) = np.linalg.inv(forward)
+    turn = math.radians(-drawn(*r.rotate))
+    x, y = (round(drawn(-r.shift * side, r.shift * side)) for side in (width, height))
+    factor, slant = drawn(*r.zoom), math.radians(-drawn(*r.shear))
+    cosine, sine, tangent = math.cos(turn), math.sin(turn), math.tan(slant)
+    a, b = (cosine - sine * tangent) / factor, (sine + cosine * tangent) / factor
+    c, d = -sine / factor, cosine / factor
     left, top = width / 2, height / 2
     data = (a, b, left - a * (left + x) - b * (top + y), c, d, top - c * (left + x) - d * (top + y))
     return image.transform(image.size, Image.Transform.AFFINE, data, Image.Resampling.BILINEAR)
 
 
 def turned_hue(image: Image.Image, part: float) -> Image.Image:
-    """Add a part of the circle to the hue, as torchvision's adjust_hue."""
+    """Do what adjust_hue does: add a part of the circle to the hue."""
     hue, saturation, value = image.convert("HSV").split()
-    turned = np.asarray(hue) + np.array(part * 255).astype(np.int64).astype(np.uint8)  # around 255 to 0
+    turned = np.array(hue) + np.int32(part * 255).astype(np.uint8)  # beyond 255 begins at 0
     return Image.merge("HSV", (Image.fromarray(turned), saturation, value)).convert("RGB")
 
 
 def colored(image: Image.Image, r: Ranges) -> Image.Image:
-    """Change brightness, contrast, saturation and hue in any order, as torchvision's ColorJitter."""
-    steps = [
-        lambda image: ImageEnhance.Brightness(image).enhance(random.uniform(*r.brightness)),
-        lambda image: ImageEnhance.Contrast(image).enhance(random.uniform(*r.contrast)),
-    ]
-    if image.mode == "RGB":
-        steps += [
-            lambda image: ImageEnhance.Color(image).enhance(random.uniform(*r.saturation)),
-            lambda image: turned_hue(image, random.uniform(*r.hue) / 360),
-        ]
-    random.shuffle(steps)
-    for step in steps:
-        image = step(image)
+    """Do what ColorJitter does: brightness, contrast, saturation and hue, in any order."""
+    enhancers = {0: ImageEnhance.Brightness, 1: ImageEnhance.Contrast, 2: ImageEnhance.Color}
+    ranges = (r.brightness, r.contrast, r.saturation, r.hue)[: 2 if image.mode == "L" else 4]
+    order = torch.randperm(len(ranges)).tolist()
+    factors = [drawn(*ends) for ends in ranges]
+    for step in order:
+        if step in enhancers:
+            image = enhancers[step](image).enhance(factors[step])
+        else:
+            image = turned_hue(image, factors[step] / 360)
     return image
 
 
 def cropped(image: Image.Image, work: Workload) -> Image.Image:
-    """Take a window out of the image in its margin, as torchvision's RandomCrop."""
+    """Do what RandomCrop with padding does."""
     image = ImageOps.expand(image, work.margin)
-    left, top = (random.randint(0, side - work.size) for side in image.size)
+    width, height = image.size
+    top, left = drawn_whole(height - work.size), drawn_whole(width - work.size)
     return image.crop((left, top, left + work.size, top + work.size))
 
 
 def resized_crop(image: Image.Image, work: Workload) -> Image.Image:
-    """Stretch a window of random area and shape, as torchvision's RandomResizedCrop."""
+    """Do what RandomResizedCrop does: stretch a window of random area and shape."""
     r, (width, height) = work.ranges, image.size
-    box = (0, 0, width, height)
     for _ in range(10):
-        area = width * height * random.uniform(*r.area)
-        shape = np.exp(random.uniform(*np.log(r.ratio)))
-        w, h = round((area * shape) ** 0.5), round((area / shape) ** 0.5)
+        area = width * height * drawn(*r.area)
+        shape = math.exp(drawn(*map(math.log, r.ratio)))
+        w, h = round(math.sqrt(area * shape)), round(math.sqrt(area / shape))
         if 0 < w <= width and 0 < h <= height:
-            left, top = random.randint(0, width - w), random.randint(0, height - h)
-            box = (left, top, left + w, top + h)
+            top, left = drawn_whole(height - h), drawn_whole(width - w)
+            image = image.crop((left, top, left + w, top + h))
             break
-    return image.resize((work.size, work.size), Image.Resampling.BILINEAR, box)
+    return image.resize((work.size, work.size), Image.Resampling.BILINEAR)
 
 
 class Pictures:
@@ -272,8 +278,6 @@ class Pictures:
         self.work, self.copies = work, copies
         pixels = np.ascontiguousarray(images.permute(0, 2, 3, 1).numpy())
         self.pixels = pixels[..., 0] if work.shape[1] == 1 else pixels
-        self.mean = torch.tensor(MEAN[: work.shape[1]])[:, None, None]
-        self.std = torch.tensor(STD[: work.shape[1]])[:, None, None]
 
     def __len__(self) -> int:
         return self.copies * len(self.pixels)
@@ -285,15 +289,16 @@ class Pictures:
             image = resized_crop(image, work)
         if work.recipe == "B":
             image = cropped(image, work)
-        if random.random() < work.ranges.flip:
+        if torch.rand(1) < work.ranges.flip:
             image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
         if work.recipe == "A":
             image = affine_of(image, work.ranges)
         if work.recipe != "B":
             image = colored(image, work.ranges)
-        pixels = np.array(image).reshape(work.size, work.size, -1)
-        floats = torch.from_numpy(pixels).permute(2, 0, 1).contiguous().float().div_(255)
-        return floats.sub_(self.mean).div_(self.std)
+        pixels = torch.from_numpy(np.array(image)).view(work.size, work.size, -1)
+        floats = pixels.permute(2, 0, 1).contiguous().float().div(255)
+        mean, std = (torch.tensor(values[: len(floats)])[:, None, None] for values in (MEAN, STD))
+        return floats.sub_(mean).div_(std)
 
 
 def pillow_job(work: Workload, images: Tensor) -> Job:
@@ -318,7 +323,7 @@ def loader_job(work: Workload, images: Tensor) -> Job:
 
 def gather_job(work: Workload, images: Tensor) -> Job:
     """Return what does B by one index per pixel, on bytes."""
-    count, channels, side, _ = work.shape
+    count, channels, side, _ = images.shape
     mean, std = (255 * torch.tensor(values[:channels])[:, None, None] for values in (MEAN, STD))
     line = torch.arange(side)
     numbers, planes = torch.arange(count)[:, None, None, None], torch.arange(channels)[:, None, None]
@@ -434,21 +439,23 @@ def report_rates(times: Times) -> None:
 # memory
 
 
-def peak() -> int:
-    """Return the most memory that this process has held, in bytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+def held(key: str) -> int:
+    """Return how many bytes this process holds (VmRSS), or has held at most (VmHWM)."""
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return int(status[key].split()[0]) * 1024
 
 
 def grown(number: int, name: str) -> None:
     """Print by how many bytes a job makes this process grow, after the same on two images."""
     work = WORKLOADS[number]
     images = work.images()
-    jobs_of(replace(work, shape=(2, *work.shape[1:])), images[:2])[name]()
+    jobs_of(work, images[:2])[name]()
     job = jobs_of(work, images)[name]
-    before = peak()
+    Path("/proc/self/clear_refs").write_text("5")  # the most begins anew
+    before = held("VmRSS")
     for _ in range(3):
         job()
-    print(peak() - before)
+    print(held("VmHWM") - before)
 
 
 def memory() -> None:
@@ -458,7 +465,7 @@ def memory() -> None:
             continue
         out = work.shape[0] * 3 * work.size**2 * 4
         print(f"\n{work}: most memory, beyond the input; the output takes {out / 2**20:.0f} MiB")
-        for name in jobs_of(work, work.images()):
+        for name in jobs_of(work, work.images()[:2]):
             command = [sys.executable, __file__, "--grown", str(number), name]
             done = subprocess.run(command, capture_output=True, text=True, check=True)
             print(f"  {name:<34} {int(done.stdout) / 2**20:7.0f} MiB", flush=True)
@@ -504,7 +511,10 @@ def on_device(device: torch.device, workloads: tuple[Workload, ...], batch: int,
         {name: partial(waited, partial(step, source)) for name, source in sources.items()}, ROUNDS
     )
     print(f"\nResNet-18, a step of {batch} images {side}×{side}, bfloat16, on {device.type}")
-    report_rates({name: [second / batch for second in values] for name, values in times.items()})
+    for name, values in times.items():
+        share = 1 - ratio(times, "ready", name)
+        told = "inputs ready" if name == "ready" else f"augmented by {name}, which takes {share:.1%}"
+        print(f"  {statistics.median(values) * 1e3:8.2f} ms   n={len(values)}   {told}")
 
 
 def main() -> None:
@@ -514,14 +524,17 @@ def main() -> None:
         return
     versions = {"torch": torch.__version__, "kornia": kornia.__version__, "pillow": PIL.__version__}
     print(machine(**versions, striate=striate.__version__), f"{torch.get_num_threads()} threads")
+    if "--memory" in sys.argv:
+        memory()
+        return
+    if not shutil.which("c++"):
+        print("no C++ compiler; kornia's colors cannot be compiled")
+    print("\nwith fixed parameters")
+    check_alike()
     good = True
-    if "--memory" not in sys.argv:
-        print("\nwith fixed parameters")
-        check_alike()
-        for work in WORKLOADS:
-            print(f"\n{work}", flush=True)
-            good &= measure(work)
-    memory()
+    for work in WORKLOADS:
+        print(f"\n{work}", flush=True)
+        good &= measure(work)
     if torch.cuda.is_available():
         print(f"\n{torch.cuda.get_device_name()}")
         on_device(torch.device("cuda"), WORKLOADS, 64, 224)

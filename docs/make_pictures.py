@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import augmentation
 import catalog
 import equivariance
 import flowers
@@ -113,6 +114,8 @@ def main() -> None:
     (DOCS / "layers.md").write_text(catalog.layers_page(), encoding="utf-8")
     (DOCS / "networks.md").write_text(catalog.networks_page(), encoding="utf-8")
     (DOCS / "textbook.md").write_text(page(LECTURES), encoding="utf-8")
+    (DOCS / "effects.md").write_text(augmentation.effects_page(), encoding="utf-8")
+    augmentation.write_pictures(PICTURES)
     photographs.write_page(DOCS / "photographs.md")
     flowers.write_page(DOCS / "flowers.md", PICTURES)
     preprocessing_pictures.write_pictures(PICTURES)

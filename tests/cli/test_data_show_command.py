@@ -2,8 +2,10 @@
 
 import json
 
+import fsspec
 import pytest
 from PIL import Image
+from shard_files import write_set
 from toys import write_split_folder
 
 from striate.data.show import show
@@ -58,6 +60,17 @@ def test_sheets(striate, root, tmp_path, options):
     with Image.open(tmp_path / "sheet.png") as image:
         assert image.format == "PNG"
     assert (tmp_path / "sheet.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+def test_streamed_and_remote_data(striate, root, tmp_path):
+    shards = write_set(tmp_path / "shards")
+    done = striate("data", "show", f"wds:{shards}", "--augment", "cifar", "--count", 3, "--json")
+    assert (done.status, done.err) == (0, "")
+    assert [image["label"] for image in json.loads(done.out)["images"]] == ["0", "1", "0"]
+    fsspec.filesystem("memory").put(str(root), "memory://shown", recursive=True)
+    done = striate("data", "show", "memory://shown", "--augment", "none", "--count", 1, "--json")
+    assert (done.status, done.err) == (0, "")
+    assert json.loads(done.out)["images"][0]["label"] == "cat"
 
 
 def test_failures(failure, root, tmp_path):

@@ -28,7 +28,8 @@ def command(
     ] = None,
     split: Annotated[str, typer.Option(help="Which part of the data: train, val, test.")] = "train",
     count: Annotated[
-        int | None, typer.Option(help="How many images, of all classes in turn.  [default: 4, else 40]")
+        int | None,
+        typer.Option(help="How many images, of all classes in turn.  [default: 4 with --augment, else 40]"),
     ] = None,
     classes: Annotated[str | None, typer.Option(metavar="A,B", help="Only images of these classes.")] = None,
     size: Annotated[

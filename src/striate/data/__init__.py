@@ -24,6 +24,7 @@ from striate.data.preprocess import (
     views,
 )
 from striate.data.resize import Resize
+from striate.data.show import Sheet, show
 from striate.data.source import Source, stratified
 from striate.data.sources import KINDS, ArraySource, FolderSource, digits, idx, open_source, read_idx
 from striate.data.streaming import StreamedDataset, open_split
@@ -47,6 +48,7 @@ __all__ = [
     "Recipe",
     "Record",
     "Resize",
+    "Sheet",
     "Source",
     "Standardize",
     "StandardizePixels",
@@ -68,6 +70,7 @@ __all__ = [
     "pack_source",
     "parsed_steps",
     "read_idx",
+    "show",
     "stratified",
     "views",
 ]

@@ -14,14 +14,14 @@ def places(matrix, size, bent=None):
 
 def reaches(matrix, size):
     """Return how far an output pixel in the middle extends in the source, x and y, by differences; at least 1."""
-    middle, step = np.array([size[1] / 2, size[0] / 2]), 1e-5
+    x, y, step = size[1] / 2, size[0] / 2, 1e-5
 
     def at(x, y):
         x, y, below = matrix @ (x, y, 1)
         return np.array([x, y]) / below
 
-    across = (at(*middle + (step, 0)) - at(*middle - (step, 0))) / (2 * step)
-    down = (at(*middle + (0, step)) - at(*middle - (0, step))) / (2 * step)
+    across = (at(x + step, y) - at(x - step, y)) / (2 * step)
+    down = (at(x, y + step) - at(x, y - step)) / (2 * step)
     wide = np.sqrt(across**2 + down**2)
     return np.where(wide > 1.1, wide, 1)
 
@@ -42,7 +42,7 @@ def weights(place, length, reach):
 
 
 def naive_warp(image, matrix, size, padding, fill, bent=None):
-    """Return ``image`` ``(C, H, W)`` warped, float64 ``(C, h, w)``, and which pixels are at the very border ``(h, w)``."""
+    """Return ``image`` ``(C, H, W)`` warped, float64 ``(C, h, w)``, and which pixels are at the border ``(h, w)``."""
     height, width = image.shape[1:]
     x, y = places(matrix, size, bent)
     edge = np.minimum.reduce([abs(x), abs(y), abs(x - width), abs(y - height)]) < 1e-3

@@ -140,7 +140,7 @@ def entries(made, count=COUNT):
 
 
 def test_rand_augment_does_as_many_effects_of_one_magnitude():
-    plan, chosen = entries(effect("RandAugment", count=3, magnitude=15))
+    _, chosen = entries(effect("RandAugment", count=3, magnitude=15))
     assert sum(len(entry.rows) for entry in chosen) == pytest.approx(3 * COUNT * 13 / 14, rel=0.01)
     most = {"Rotate": 15, "Shear": np.rad2deg(np.arctan(0.15)), "Shift": 75 / 331, "Brightness": 0.45}
     for entry in chosen:
@@ -153,7 +153,7 @@ def test_rand_augment_does_as_many_effects_of_one_magnitude():
 
 
 def test_trivial_augment_does_one_effect_at_31_magnitudes():
-    plan, chosen = entries(effect("TrivialAugment"))
+    _, chosen = entries(effect("TrivialAugment"))
     assert len(np.unique(np.concatenate([entry.rows for entry in chosen]))) == sum(
         len(e.rows) for e in chosen
     )

@@ -1,4 +1,6 @@
-"""What every effect keeps to: a function of seed, step and index alone, done to the right share, nothing at strength 0."""
+"""What every effect keeps to: a function of seed, step and index, done to the right share, nothing at strength 0."""
+
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -29,7 +31,7 @@ def changed(before, after):
 def test_an_effect_is_described_and_can_be_drawn(kind):
     made = EFFECTS[kind]()
     assert made.kind == kind
-    assert EFFECTS[kind](**{k: v for k, v in made.options().items()}) == made
+    assert EFFECTS[kind](**made.options()) == made
     assert 0 <= made.p <= 1
     words = EFFECTS[kind].words
     assert words or made.stage == "policy"
@@ -68,7 +70,7 @@ def test_shares_of_a_batch_are_what_the_whole_is(kind, parts):
     images, targets = batch(kind, COUNT)
     indices = torch.from_numpy(np.random.default_rng(2).permutation(COUNT) + 1000)
     whole, whole_targets = done(often(kind), images, targets, seed=3, indices=indices)
-    shares = [slice(a, b) for a, b in zip(parts, parts[1:], strict=False)]
+    shares = [slice(a, b) for a, b in pairwise(parts)]
     for share in shares:
         out, of_share = done(often(kind), images, targets, seed=3, indices=indices, share=share)
         assert torch.equal(out, whole[share])

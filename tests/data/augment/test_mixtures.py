@@ -3,6 +3,8 @@
 In a batch of N images, image n is black but for pixel n: a mixture shows of which images it is, and their shares.
 """
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -41,7 +43,7 @@ def test_every_image_is_the_partner_of_one_and_pairs_change_from_step_to_step():
         assert torch.equal(chosen.sort().values, torch.arange(count))
         assert (chosen != torch.arange(count)).all()
         assert abs(np.corrcoef(chosen, np.arange(count))[0, 1]) < 4.5 / np.sqrt(count)
-    assert max((a == b).sum() for a, b in zip(steps, steps[1:], strict=False)) < 8
+    assert max((a == b).sum() for a, b in pairwise(steps)) < 8
 
 
 @pytest.mark.parametrize("before", [0, 1, 2, 3])
@@ -83,7 +85,9 @@ def test_cutmix_takes_one_rectangle_and_targets_tell_its_share():
         expected[n, other % CLASSES] += cut.mean()
     assert np.allclose(targets.numpy(), expected, atol=1e-6)
     cut = (levels != np.arange(count)[:, None, None]).mean(0)
-    assert cut[8:-8, 12:-12].mean() > 1.5 * cut[[0, -1]].mean()  # a box about any pixel is cut off at the border
+    assert (
+        cut[8:-8, 12:-12].mean() > 1.5 * cut[[0, -1]].mean()
+    )  # a box about any pixel is cut off at the border
 
 
 def test_a_chain_of_mixtures_is_shared_as_its_pixels():

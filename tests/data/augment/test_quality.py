@@ -1,14 +1,14 @@
 """How much sharper an image is that is resampled once, on real photographs.
 
-A chain of effects, each done on its own, interpolates each time. Here it is measured how far that and the one resampling
-of a recipe are from the ideal: a cubic spline sampled 4 × 4 times per pixel, in float64.
+A chain of effects, each done on its own, interpolates each time. Here it is measured how far that, and the one
+resampling of a recipe, are from the ideal: a cubic spline sampled 4 × 4 times per pixel, in float64.
 """
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from pictures import planes
+from PIL import Image
 from scipy import ndimage
 
 from striate.data.augment import Augment, Recipe

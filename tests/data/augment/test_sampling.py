@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 from naive_warp import naive_warp
-from PIL import Image
 from pictures import photographs, planes
+from PIL import Image
 
 from striate.data.augment import Augment
 from striate.data.augment.sampling import PADDINGS, Warp, channel_means, warped, warping

@@ -7,8 +7,8 @@ from itertools import permutations
 import numpy as np
 import pytest
 from applying import augmented, drawn
-from PIL import Image, ImageEnhance, ImageOps
 from pictures import photographs, planes
+from PIL import Image, ImageEnhance, ImageOps
 from scipy import ndimage, stats
 
 from striate.data.augment.draws import image_keys, uniforms

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 from applying import augmented, drawn
-from PIL import Image
 from pictures import photographs, planes
+from PIL import Image
 from scipy import ndimage, stats
 
 from striate.data.augment.draws import image_keys, streams

@@ -62,4 +62,4 @@ def _each(effect: Effect, rows: Rows, values: Values, plan: Plan) -> Iterator[tu
 
 
 def _plain(value: NDArray[Any]) -> Any:
-    return ", ".join(map(str, value.tolist())) if np.ndim(value) else value.item()
+    return " ".join(map(str, value.tolist())) if np.ndim(value) else value.item()

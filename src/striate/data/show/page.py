@@ -61,7 +61,7 @@ def _parts(sheet: Sheet) -> Iterator[str]:
         yield f'<div class="stored">{"".join(map(_stored, sheet.images))}</div>'
         return
     size = shape_text(sheet.images[0].draws[0].pixels.shape[1:])
-    yield f'<p class="quiet">{size} pixels. Each draw is a function of seed, step and image.</p>'
+    yield f'<p class="quiet">{size} pixels</p>'
     yield f'<pre class="recipe">{_escaped_lines(sheet.recipe.to_yaml())}</pre>'
     for shown in sheet.images:
         yield _augmented(shown)

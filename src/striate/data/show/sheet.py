@@ -45,7 +45,7 @@ class Draw:
     def target_words(self) -> str:
         """The target, the greatest share first: ``"72% daisy, 28% roses"``; empty if it is not mixed."""
         shares = sorted(self.target.items(), key=lambda item: -item[1])
-        return ", ".join(f"{share:.0%} {name}" for name, share in shares)
+        return ", ".join(f"{share:.0%} {name}" for name, share in shares if share >= 0.005)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -80,7 +80,7 @@ def show(
         dataclasses.replace(shown, draws=tuple(drawn))
         for shown, *drawn in zip(read[:count], *by_step, strict=True)
     )
-    name = augment if isinstance(augment, str) else augment.name if isinstance(augment, Path) else "a recipe"
+    name = str(augment) if isinstance(augment, str | Path) and "\n" not in str(augment) else "a recipe"
     return Sheet(opened.name, split, images, augmenting.recipe, name, seed)
 
 

@@ -36,7 +36,7 @@ def title(sheet: Sheet) -> str:
     of = f"{short(sheet.source)}, {sheet.split}"
     if sheet.recipe is None:
         return of
-    return f"{of}: {sheet.augment}, seed {sheet.seed}, steps 0 to {len(sheet.images[0].draws) - 1}"
+    return f"{of}: {short(sheet.augment)}, seed {sheet.seed}, steps 0 to {len(sheet.images[0].draws) - 1}"
 
 
 def short(source: str) -> str:

@@ -146,7 +146,7 @@ class Shift(Geometry):
     """
 
     draws: ClassVar[int] = 2
-    words: ClassVar[str] = "shifted {x:+.3g}, {y:+.3g}"
+    words: ClassVar[str] = "shifted {x:+.2f}, {y:+.2f}"
 
     x: _Distance = (-0.1, 0.1)
     y: _Distance = (-0.1, 0.1)

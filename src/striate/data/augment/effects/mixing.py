@@ -63,7 +63,7 @@ class CutMix(Mixing):
     """
 
     draws: ClassVar[int] = 2
-    words: ClassVar[str] = "{share:.0%} kept"
+    words: ClassVar[str] = "{share:.0%} kept, the rest"
 
     alpha: Alpha = 1.0
 

@@ -60,6 +60,7 @@ from striate.zoo import resnet18
 
 ROUNDS = 7
 WORKERS = 2
+LOADED = 2 * WORKERS  # batches an epoch
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 OURS, TORCH = "striate", "striate, its torch engine"
 KORNIA, COMPILED = "kornia", "kornia, colors compiled"
@@ -305,9 +306,6 @@ def pillow_job(work: Workload, images: Tensor) -> Job:
     """Return a loop over the images."""
     pictures = Pictures(work, images)
     return lambda: torch.stack([pictures[index] for index in range(len(pictures))])
-
-
-LOADED = 2 * WORKERS  # batches an epoch
 
 
 def loader_job(work: Workload, images: Tensor) -> Job:

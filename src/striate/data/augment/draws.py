@@ -42,7 +42,7 @@ def image_keys(seed: int, step: int, indices: NDArray[Any]) -> Keys:
 
 def streams(keys: Keys, slot: int) -> Keys:
     """Return keys ``(N,)`` of other streams, one for each ``slot``: for more numbers than an image has draws."""
-    return _mixed(keys + np.uint64((slot + 1) * _GAMMA % 2**64))
+    return _mixed(~keys + np.uint64((slot + 1) * _GAMMA % 2**64))  # not of ``keys``, which give the draws
 
 
 def uniforms(keys: Keys, count: int) -> Floats:

@@ -74,7 +74,7 @@ class Plan:
 
     def enter(self, effect: Effect, rows: Rows, values: Values) -> None:
         """Do ``effect`` to images ``rows``, after all that entered before."""
-        if not isinstance(rows, slice) and not len(rows):
+        if not isinstance(rows, slice) and not len(rows) and not effect.frames:
             return
         self.entries.append(Entry(effect, rows, values))
         effect.enter(self, rows, values)

@@ -57,10 +57,16 @@ _IMAGENET_VALUES = (0.2175, 0.0188, 0.0045)
 _IMAGENET_VECTORS = ((-0.5675, -0.5808, -0.5836), (0.7192, -0.0045, -0.6948), (0.4009, -0.8140, 0.4203))
 
 _Factor = Annotated[Range, Spread(1, 0, 10)]
-Triple = Annotated[
-    tuple[float, float, float],
-    BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value),
-]
+
+
+def _three(value: Any) -> Any:
+    if value is not None and (not isinstance(value, list | tuple) or len(value) != 3):
+        raise ValueError("must be three of them")
+    return tuple(value) if isinstance(value, list) else value
+
+
+_Finite = Annotated[float, Field(allow_inf_nan=False)]
+Triple = Annotated[tuple[_Finite, _Finite, _Finite], BeforeValidator(_three)]
 
 
 class Color(Effect):
@@ -271,7 +277,7 @@ class PCAColor(Color):
     eigenvalues: Triple | None = None
     eigenvectors: Annotated[
         tuple[Triple, Triple, Triple] | None,
-        BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value),
+        BeforeValidator(_three),
     ] = None
 
     def values(self, uniforms: Floats, keys: Keys) -> Values:

@@ -19,6 +19,8 @@ __all__ = ["RandomCrop", "RandomResizedCrop"]
 class Framing(Geometry):
     """An effect that chooses what of the image is seen at the size of the output. Abstract."""
 
+    frames: ClassVar[bool] = True
+
     @abstractmethod
     def middle(self, frame: tuple[int, int], size: tuple[int, int]) -> Floats:
         """Return the map ``(1, 3, 3)`` of images that the effect is not done to."""

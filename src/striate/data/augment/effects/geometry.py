@@ -159,6 +159,8 @@ class Shift(Geometry):
                 raise ValueError(
                     f"{name}: shares of the image lie within -1 to 1; for pixels add unit: pixels"
                 )
+            if self.unit == "pixels" and np.ceil(ends[0]) > ends[1]:
+                raise ValueError(f"{name}: no whole number of pixels lies within {ends[0]:g} to {ends[1]:g}")
 
     def values(self, uniforms: Floats, keys: Keys) -> Values:
         x: NDArray[Any]

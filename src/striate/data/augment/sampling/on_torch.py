@@ -58,19 +58,36 @@ def _places(
     maps: Tensor, bent: Tensor | None, size: tuple[int, int], device: torch.device
 ) -> tuple[Tensor, Tensor]:
     """Return where output pixels come from, columns and rows, float32 ``(N, h, w)``."""
+    straight = ~maps[:, 2, :2].any(1).to(device)
+    if bent is not None:
+        straight &= ~bent.flatten(1).any(1)
+    if straight.all():
+        return _straight_places(maps, size, device)
+    places = _general_places(maps, bent, size, device)
+    chosen = straight[:, None, None]
+    each = zip(_straight_places(maps, size, device), places, strict=True)
+    xs, ys = (torch.where(chosen, simple, general) for simple, general in each)
+    return xs, ys
+
+
+def _straight_places(maps: Tensor, size: tuple[int, int], device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return what affine ``maps`` give, as compiled code does: in float32 along a row."""
     height, width = size
-    straight = bent is None and not bool(maps[:, 2, :2].any())
-    kind = torch.float32 if straight or device.type == "mps" else torch.float64
-    x = torch.arange(width, device=device, dtype=kind)
-    y = torch.arange(height, device=device, dtype=torch.float64 if kind == torch.float64 else torch.float32)[
-        :, None
-    ]
-    if straight:
-        rows = torch.arange(height, dtype=torch.float64)
-        starts = (maps[:, :2, 1, None] * rows + maps[:, :2, 2, None]).float().to(device)
-        along = maps[:, :2, 0].float().to(device)
-        places = along[:, :, None, None] * x + starts[..., None]
-        return places[:, 0], places[:, 1]
+    rows = torch.arange(height, dtype=torch.float64)
+    starts = (maps[:, :2, 1, None] * rows + maps[:, :2, 2, None]).float().to(device)
+    along = maps[:, :2, 0].float().to(device)
+    places = (
+        along[:, :, None, None] * torch.arange(width, device=device, dtype=torch.float32) + starts[..., None]
+    )
+    return places[:, 0], places[:, 1]
+
+
+def _general_places(
+    maps: Tensor, bent: Tensor | None, size: tuple[int, int], device: torch.device
+) -> tuple[Tensor, Tensor]:
+    kind = torch.float32 if device.type == "mps" else torch.float64
+    x = torch.arange(size[1], device=device, dtype=kind)
+    y = torch.arange(size[0], device=device, dtype=kind)[:, None]
     m = maps.to(kind).to(device)[..., None, None]
     if bent is not None:
         x, y = x + bent[:, 0], y + bent[:, 1]
@@ -98,5 +115,5 @@ def _triangle(places: Tensor, reach: Tensor, size: int) -> tuple[list[Tensor], l
         (1 - (number - places).abs() / wide).clamp_min(0) * ((number >= 0) & (number < size))
         for number in numbers
     ]
-    total = torch.stack(weights).sum(0)
+    total = sum(weights)  # one after the other: those beyond an image's own reach are 0 and change no bit
     return [number.long().clamp(0, size - 1) for number in numbers], [weight / total for weight in weights]

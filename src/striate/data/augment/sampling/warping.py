@@ -27,6 +27,7 @@ __all__ = ["PADDINGS", "Warp", "channel_means", "warped"]
 
 PADDINGS = ("zeros", "replicate", "reflect")
 _LEAST_SHRINKING = 1.1  # below which two pixels to either side would be seen for little
+_WHITE = 255
 _LEAST_PIXELS = 2**16  # of a batch, that are worth a second thread
 
 _pool: ThreadPoolExecutor | None = None
@@ -41,8 +42,8 @@ class Warp:
         maps: From places in the output to places in the source, float64 ``(N, 3, 3)``; a place is (x, y, 1) in pixels,
             the middle of the first pixel is (0.5, 0.5).
         colors: From the C channels, of 0..255, and 1 to the output's, float32 ``(N, C, C + 1)``.
-        low: Values below are set to it, ``(C,)``.
-        high: Values above are set to it, ``(C,)``.
+        scale: What colors, held within 0..255, are multiplied with at last, ``(C,)``.
+        shift: What is added then, ``(C,)``.
         padding: What is seen beyond the source: ``zeros`` (that is ``fill``), ``replicate``, ``reflect``.
         fill: Bytes ``(C,)``.
         bent: How far output pixels are moved before they are mapped, in pixels, x and y, float32 ``(N, 2, h, w)``.
@@ -51,8 +52,8 @@ class Warp:
     size: tuple[int, int]
     maps: NDArray[np.float64]
     colors: NDArray[np.float32]
-    low: NDArray[np.float32]
-    high: NDArray[np.float32]
+    scale: NDArray[np.float32]
+    shift: NDArray[np.float32]
     padding: str
     fill: NDArray[np.uint8]
     bent: Tensor | None = None
@@ -109,7 +110,7 @@ def warped(images: Tensor, warp: Warp, buffers: Buffers) -> Tensor:
         maps, reach, colors, out, *bent_of = each
         engine.warp(
             pixels, maps, reach, *(bent_of or [bent]), PADDINGS.index(warp.padding), warp.fill,
-            colors, warp.low, warp.high, out,
+            colors, warp.scale, warp.shift, out,
         )  # fmt: skip
 
     each = [images.contiguous().numpy(), maps, reach, warp.colors, out.numpy()] + (
@@ -120,7 +121,7 @@ def warped(images: Tensor, warp: Warp, buffers: Buffers) -> Tensor:
 
 
 def colored(pixels: Tensor, warp: Warp) -> Tensor:
-    """Return ``pixels``, float32 ``(N, C, h, w)`` of 0..255, through the matrices and bounds of ``warp``."""
+    """Return ``pixels``, float32 ``(N, C, h, w)`` of 0..255, through the matrices and scales of ``warp``."""
     colors = torch.from_numpy(warp.colors).to(pixels.device)
     channels = pixels.shape[1]
     out = [
@@ -128,8 +129,10 @@ def colored(pixels: Tensor, warp: Warp) -> Tensor:
         + colors[:, c, -1, None, None]
         for c in range(channels)
     ]
-    low, high = (torch.from_numpy(bound).to(pixels.device)[:, None, None] for bound in (warp.low, warp.high))
-    return torch.minimum(torch.maximum(torch.stack(out, 1), low), high)
+    scale, shift = (
+        torch.from_numpy(each).to(pixels.device)[:, None, None] for each in (warp.scale, warp.shift)
+    )
+    return torch.stack(out, 1).clamp_(0, _WHITE).mul_(scale).add_(shift)
 
 
 def _on_threads(work: Callable[..., None], pixels: int, *arrays: NDArray[Any]) -> None:

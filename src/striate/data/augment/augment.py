@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -142,7 +142,7 @@ class Augment:
         for slot, effect in enumerate(self.recipe.effects):
             drawn = numbers[:, self._starts[slot] : self._starts[slot + 1]]
             rows = self._rows(slot, effect, drawn[:, 0], targets)
-            values = effect.values(drawn[rows, 1:], streams(keys[rows], slot))
+            values = effect.values(drawn[rows, 1:], partial(_streams_of, keys, rows, slot))
             plan.enter(effect, rows, values)
             if isinstance(effect, Mixing):
                 plan.mixed[slot] = Entry(effect, rows, values)
@@ -260,3 +260,7 @@ class Augment:
                     f"targets from {int(targets.min())} to {int(targets.max())}: must lie within 0 to "
                     f"num_classes - 1 = {self.num_classes - 1}."
                 )
+
+
+def _streams_of(keys: Keys, rows: Rows, slot: int) -> Keys:
+    return streams(keys[rows], slot)

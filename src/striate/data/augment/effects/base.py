@@ -29,7 +29,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler, V
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 from pydantic_core import CoreSchema, core_schema
 
-from striate.data.augment.draws import Floats, Keys
+from striate.data.augment.draws import Floats, Streams
 from striate.errors import ConfigError, validation_message
 
 if TYPE_CHECKING:
@@ -141,12 +141,12 @@ class Effect(ABC):
     classes: Annotated[tuple[int | str, ...] | None, BeforeValidator(_class_list)] = None
 
     @abstractmethod
-    def values(self, uniforms: Floats, keys: Keys) -> Values:
+    def values(self, uniforms: Floats, keys: Streams) -> Values:
         """Return what is drawn for n images.
 
         Args:
             uniforms: Of [0, 1), ``(n, draws)``.
-            keys: Of streams with more numbers, ``(n,)``.
+            keys: Gives keys of streams with more numbers, ``(n,)``.
         """
 
     @abstractmethod

@@ -16,7 +16,7 @@ import numpy as np
 from numba import config, njit, types
 from numpy.typing import NDArray
 
-__all__ = ["channel_means", "warp"]
+__all__ = ["channel_means", "compose", "warp"]
 
 if config.DISABLE_JIT:  # type: ignore[attr-defined]
     raise ImportError("without compiling, this is far slower than torch")
@@ -48,6 +48,31 @@ def channel_means(images: NDArray[Any], means: NDArray[Any]) -> None:
                     part += np.uint32(byte)
                 total += np.int64(part)
             means[n, c] = total / pixels.shape[2]
+
+
+@njit(
+    types.void(
+        types.Array(types.float64, 3, "C"),
+        _reading(types.int64, 1),
+        _reading(types.float64, 3),
+        types.boolean,
+    ),
+    **_OPTIONS,
+)
+def compose(products: NDArray[Any], rows: NDArray[Any], others: NDArray[Any], first: bool) -> None:
+    """Multiply ``products`` ``(N, k, k)`` of numbers ``rows`` ``(n,)`` with ``others``, ``(n, k, k)`` or one."""
+    size = products.shape[1]
+    product = np.empty((size, size))
+    for i in range(len(rows)):
+        own, other = products[rows[i]], others[i if len(others) > 1 else 0]
+        left, right = (other, own) if first else (own, other)
+        for row in range(size):
+            for column in range(size):
+                total = 0.0
+                for k in range(size):
+                    total += left[row, k] * right[k, column]
+                product[row, column] = total
+        own[:] = product
 
 
 @njit(inline="always", **_OPTIONS)  # type: ignore[untyped-decorator]

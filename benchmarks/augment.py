@@ -8,7 +8,8 @@ contrast, saturation and hue (grey images have the first two alone). B: a window
 stretched from 320 to 224, flip, color as in A.
 
 kornia gets what its documentation makes it fast by: float input (whose conversion counts), a fixed order of colors,
-`inference_mode`, and, in a row of its own, its colors compiled; bounds hold against the faster row. Pillow does what
+`inference_mode`, and, in a row of its own, its colors compiled; bounds of A hold against
+its chain as it is written. Pillow does what
 torchvision's functions do to PIL images, in one process, and in a DataLoader of 2 workers. It alone smooths, as we
 do, where a window shrinks; hue turns in YIQ here and in HSV there. Before timing, fixed parameters show that all do
 the same. Jobs take turns. Fails if a bound is missed. Where there is a GPU, then come the same batches on it, and what
@@ -16,329 +17,49 @@ they add to a step of ResNet-18. ``--memory`` prints instead, on Linux, by how m
 grow that does nothing else.
 """
 
-import itertools
-import math
 import shutil
 import statistics
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from unittest.mock import patch
 
 import kornia
-import numpy as np
 import PIL
 import torch
-from kornia import augmentation as kornia_augmentation
-from PIL import Image, ImageEnhance, ImageOps
+from augment_peers import GATHER, LOADED, gather_job, kornia_job, loader_job, pillow_job
+from augment_work import (
+    COMPILED,
+    KORNIA,
+    LOADER,
+    MEAN,
+    NONE,
+    OURS,
+    PILLOW,
+    STD,
+    TORCH,
+    WORKLOADS,
+    Job,
+    Workload,
+    our_job,
+    without_compiled,
+)
 from timing import Times, interleaved, machine, ratio
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
-from torch.utils.data import DataLoader
 
 import striate
-from striate.data.augment import Augment, Recipe
-from striate.data.augment.effects import (
-    Brightness,
-    Contrast,
-    HorizontalFlip,
-    Hue,
-    RandomCrop,
-    RandomResizedCrop,
-    Rotate,
-    Saturation,
-    Shear,
-    Shift,
-    Zoom,
-)
-from striate.data.preprocess import Preprocess, Standardize
 from striate.nn import build
 from striate.zoo import resnet18
 
 ROUNDS = 7
-WORKERS = 2
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-OURS, TORCH = "striate", "striate, its torch engine"
-KORNIA, COMPILED = "kornia", "kornia, colors compiled"
-PILLOW, LOADER = "Pillow, one process", f"Pillow, DataLoader of {WORKERS} workers"
-GATHER = "torch, gathered by index"
 SMOOTH_SIDE = 64
 MOST_APART = 2.0  # levels of 255, on average
 LEAST_CHANGED = 4.0
 HUE = 15.0  # degrees
 MOST_TURNED = 2.5  # degrees apart; Pillow's bytes alone make 1.6
-
-Range = tuple[float, float]
-Job = Callable[[], object]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ranges:
-    """What is drawn from, for all alike; angles as striate counts them, hue in degrees."""
-
-    flip: float = 0.5
-    zoom: Range = (0.9, 1.1)
-    shear: Range = (-10, 10)
-    rotate: Range = (-15, 15)
-    shift: float = 0.1
-    brightness: Range = (0.6, 1.4)
-    contrast: Range = (0.6, 1.4)
-    saturation: Range = (0.6, 1.4)
-    hue: Range = (-18, 18)
-    area: Range = (0.08, 1.0)
-    ratio: Range = (3 / 4, 4 / 3)
-
-
-NONE = Ranges(
-    flip=0, zoom=(1, 1), shear=(0, 0), rotate=(0, 0), shift=0, brightness=(1, 1), contrast=(1, 1),
-    saturation=(1, 1), hue=(0, 0), area=(1, 1), ratio=(1, 1),
-)  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Workload:
-    """A recipe, a batch, and what is wanted of it: at least so many times as fast as each of the peers."""
-
-    recipe: str
-    shape: tuple[int, int, int, int]
-    size: int
-    margin: int = 0
-    ranges: Ranges = Ranges()
-    bounds: tuple[tuple[tuple[str, ...], float], ...] = ()
-
-    def __str__(self) -> str:
-        return f"{self.recipe}, {'×'.join(map(str, self.shape))}"
-
-    def images(self) -> Tensor:
-        """Return random bytes: what is timed does not depend on what is seen."""
-        torch.manual_seed(0)
-        return torch.randint(0, 256, self.shape, dtype=torch.uint8)
-
-
-ALL_KORNIA = (KORNIA, COMPILED)
-WORKLOADS = (
-    Workload("A", (256, 1, 28, 28), 28),
-    Workload("A", (256, 3, 32, 32), 32, bounds=((ALL_KORNIA, 8), ((PILLOW,), 40))),
-    Workload("A", (64, 3, 224, 224), 224, bounds=((ALL_KORNIA, 10), ((PILLOW,), 7))),
-    Workload("B", (256, 1, 28, 28), 28, margin=4),
-    Workload("B", (256, 3, 32, 32), 32, margin=4, bounds=(((PILLOW,), 15),)),
-    Workload("B", (64, 3, 224, 224), 224, margin=28),
-    Workload("C", (64, 3, 320, 320), 224, bounds=(((*ALL_KORNIA, PILLOW, LOADER), 3),)),
-)
-
-
-# ours
-
-
-def our_recipe(work: Workload) -> Recipe:
-    """Return the recipe as striate writes it."""
-    r = work.ranges
-    flip = HorizontalFlip(p=r.flip)
-    moves = (
-        flip, Zoom(factor=r.zoom), Shear(x=r.shear), Rotate(degrees=r.rotate), Shift(x=r.shift, y=r.shift)
-    )  # fmt: skip
-    colors = (Brightness(factor=r.brightness), Contrast(factor=r.contrast))
-    if work.shape[1] == 3:
-        colors += (Saturation(factor=r.saturation), Hue(degrees=r.hue))
-    window = RandomResizedCrop(scale=r.area, ratio=r.ratio)
-    return {
-        "A": Recipe((*moves, *colors)),
-        "B": Recipe((flip, RandomCrop(margin=work.margin))),
-        "C": Recipe((window, flip, *colors)),
-    }[work.recipe]
-
-
-def our_job(work: Workload, images: Tensor) -> Job:
-    """Return what augments ``images``, each time otherwise."""
-    channels = work.shape[1]
-    preprocess = Preprocess((channels, work.size, work.size), (Standardize(MEAN[:channels], STD[:channels]),))
-    augment = Augment(our_recipe(work), size=(work.size, work.size), preprocess=preprocess)
-    steps = itertools.count()
-    return lambda: augment(images, seed=0, step=next(steps))[0]
-
-
-def without_compiled(job: Job) -> object:
-    """Run a job of ours by torch alone, as on a GPU."""
-    with patch("striate.data.augment.sampling.warping.compiled", lambda: None):
-        return job()
-
-
-# kornia
-
-
-def kornia_job(work: Workload, images: Tensor, compiled: bool = False) -> Job:
-    """Return kornia's chain on the batch; ``compiled`` compiles its colors, as their documentation proposes."""
-    k, r = kornia_augmentation, work.ranges
-    channels, size = work.shape[1], (work.size, work.size)
-    turn = (-r.rotate[1], -r.rotate[0])  # it counts clockwise
-    slant = (-r.shear[1], -r.shear[0])
-    affine = k.RandomAffine(turn, (r.shift, r.shift) if r.shift else None, r.zoom, slant, p=1)
-    grey = channels == 1
-    # ColorJitter moves contrast away from the mean, as we do; ColorJiggle, which kornia prefers, only multiplies.
-    color = k.ColorJitter(
-        r.brightness, r.contrast, 0.0 if grey else r.saturation,
-        0.0 if grey else (r.hue[0] / 360, r.hue[1] / 360), p=1, order=None if grey else (0, 1, 2, 3),
-    )  # fmt: skip
-    if compiled:
-        color.compile()
-    flip = k.RandomHorizontalFlip(p=r.flip)
-    window = k.RandomResizedCrop(size, r.area, r.ratio, p=1, cropping_mode="slice")
-    steps = {
-        "A": (flip, affine, color),
-        "B": (k.RandomCrop(size, padding=work.margin, p=1), flip),
-        "C": (window, flip, color),
-    }[work.recipe]
-    normalize = k.Normalize(torch.tensor(MEAN[:channels]), torch.tensor(STD[:channels]), p=1)
-    chain = nn.Sequential(*steps, normalize).to(images.device)
-
-    @torch.inference_mode()
-    def run() -> Tensor:
-        return chain(images.float().div_(255))
-
-    return run
-
-
-# Pillow
-
-
-def drawn(low: float, high: float) -> float:
-    """Draw a number as torchvision does."""
-    return torch.empty(1).uniform_(low, high).item()
-
-
-def drawn_whole(most: int) -> int:
-    """Draw a whole number from 0 to ``most``."""
-    return int(torch.randint(0, most + 1, (1,)).item())
-
-
-def affine_of(image: Image.Image, r: Ranges) -> Image.Image:
-    """Do what RandomAffine does: zoom and shear, then rotate, then shift by whole pixels."""
-    width, height = image.size
-    turn = math.radians(-drawn(*r.rotate))
-    x, y = (round(drawn(-r.shift * side, r.shift * side)) for side in (width, height))
-    factor, slant = drawn(*r.zoom), math.radians(-drawn(*r.shear))
-    cosine, sine, tangent = math.cos(turn), math.sin(turn), math.tan(slant)
-    a, b = (cosine - sine * tangent) / factor, (sine + cosine * tangent) / factor
-    c, d = -sine / factor, cosine / factor
-    left, top = width / 2, height / 2
-    data = (a, b, left - a * (left + x) - b * (top + y), c, d, top - c * (left + x) - d * (top + y))
-    return image.transform(image.size, Image.Transform.AFFINE, data, Image.Resampling.BILINEAR)
-
-
-def turned_hue(image: Image.Image, part: float) -> Image.Image:
-    """Do what adjust_hue does: add a part of the circle to the hue."""
-    hue, saturation, value = image.convert("HSV").split()
-    turned = np.array(hue) + np.int32(part * 255).astype(np.uint8)  # beyond 255 begins at 0
-    return Image.merge("HSV", (Image.fromarray(turned), saturation, value)).convert("RGB")
-
-
-def colored(image: Image.Image, r: Ranges) -> Image.Image:
-    """Do what ColorJitter does: brightness, contrast, saturation and hue, in any order."""
-    enhancers = {0: ImageEnhance.Brightness, 1: ImageEnhance.Contrast, 2: ImageEnhance.Color}
-    ranges = (r.brightness, r.contrast, r.saturation, r.hue)[: 2 if image.mode == "L" else 4]
-    order = torch.randperm(len(ranges)).tolist()
-    factors = [drawn(*ends) for ends in ranges]
-    for step in order:
-        if step in enhancers:
-            image = enhancers[step](image).enhance(factors[step])
-        else:
-            image = turned_hue(image, factors[step] / 360)
-    return image
-
-
-def cropped(image: Image.Image, work: Workload) -> Image.Image:
-    """Do what RandomCrop with padding does."""
-    image = ImageOps.expand(image, work.margin)
-    width, height = image.size
-    top, left = drawn_whole(height - work.size), drawn_whole(width - work.size)
-    return image.crop((left, top, left + work.size, top + work.size))
-
-
-def resized_crop(image: Image.Image, work: Workload) -> Image.Image:
-    """Do what RandomResizedCrop does: stretch a window of random area and shape."""
-    r, (width, height) = work.ranges, image.size
-    for _ in range(10):
-        area = width * height * drawn(*r.area)
-        shape = math.exp(drawn(*map(math.log, r.ratio)))
-        w, h = round(math.sqrt(area * shape)), round(math.sqrt(area / shape))
-        if 0 < w <= width and 0 < h <= height:
-            top, left = drawn_whole(height - h), drawn_whole(width - w)
-            image = image.crop((left, top, left + w, top + h))
-            break
-    return image.resize((work.size, work.size), Image.Resampling.BILINEAR)
-
-
-class Pictures:
-    """A data set of augmented images, as PyTorch's examples write them; ``copies`` of each."""
-
-    def __init__(self, work: Workload, images: Tensor, copies: int = 1) -> None:
-        self.work, self.copies = work, copies
-        pixels = np.ascontiguousarray(images.permute(0, 2, 3, 1).numpy())
-        self.pixels = pixels[..., 0] if work.shape[1] == 1 else pixels
-
-    def __len__(self) -> int:
-        return self.copies * len(self.pixels)
-
-    def __getitem__(self, index: int) -> Tensor:
-        work = self.work
-        image = Image.fromarray(self.pixels[index % len(self.pixels)])
-        if work.recipe == "C":
-            image = resized_crop(image, work)
-        if work.recipe == "B":
-            image = cropped(image, work)
-        if torch.rand(1) < work.ranges.flip:
-            image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-        if work.recipe == "A":
-            image = affine_of(image, work.ranges)
-        if work.recipe != "B":
-            image = colored(image, work.ranges)
-        pixels = torch.from_numpy(np.array(image)).view(work.size, work.size, -1)
-        floats = pixels.permute(2, 0, 1).contiguous().float().div(255)
-        mean, std = (torch.tensor(values[: len(floats)])[:, None, None] for values in (MEAN, STD))
-        return floats.sub_(mean).div_(std)
-
-
-def pillow_job(work: Workload, images: Tensor) -> Job:
-    """Return a loop over the images."""
-    pictures = Pictures(work, images)
-    return lambda: torch.stack([pictures[index] for index in range(len(pictures))])
-
-
-LOADED = 2 * WORKERS  # batches an epoch
-
-
-def loader_job(work: Workload, images: Tensor) -> Job:
-    """Return an epoch of a DataLoader, whose workers stay; it makes `LOADED` batches."""
-    loader = DataLoader(
-        Pictures(work, images, LOADED), len(images), num_workers=WORKERS, persistent_workers=True
-    )
-    return lambda: sum(len(batch) for batch in loader)
-
-
-# by index
-
-
-def gather_job(work: Workload, images: Tensor) -> Job:
-    """Return what does B by one index per pixel, on bytes."""
-    count, channels, side, _ = images.shape
-    mean, std = (255 * torch.tensor(values[:channels])[:, None, None] for values in (MEAN, STD))
-    line = torch.arange(side)
-    numbers, planes = torch.arange(count)[:, None, None, None], torch.arange(channels)[:, None, None]
-
-    def run() -> Tensor:
-        padded = F.pad(images, (work.margin,) * 4)
-        top, left = torch.randint(0, 2 * work.margin + 1, (2, count, 1))
-        columns = torch.where(torch.rand(count, 1) < work.ranges.flip, side - 1 - line, line)
-        rows, columns = (top + line)[:, None, :, None], (left + columns)[:, None, None, :]
-        return padded[numbers, planes, rows, columns].float().sub_(mean).div_(std)
-
-    return run
-
-
-# all of them
 
 
 def jobs_of(work: Workload, images: Tensor) -> dict[str, Job]:

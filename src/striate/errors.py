@@ -111,7 +111,9 @@ def validation_message(owner: str, fields: Sequence[str], failures: Sequence[Map
     """
     # A misspelled option also counts as missing; say what was written before what was not.
     first = min(failures, key=lambda failure: "missing" in failure["type"])
-    at = first["loc"][0] if first["loc"] else ""
+    if not first["loc"]:  # options that do not go together
+        return f"{owner}: {first['msg'].removeprefix('Value error, ')}."
+    at = first["loc"][0]
     where = fields[at] if isinstance(at, int) and at < len(fields) else str(at)
     takes = f"It takes: {', '.join(fields)}."
     match first["type"]:

@@ -12,7 +12,7 @@ def places(matrix, size, bent=None):
     return x / below, y / below
 
 
-def reaches(matrix, size):
+def reaches(matrix, size, bent=None):
     """Return how far an output pixel in the middle extends in the source, x and y, by differences; at least 1."""
     x, y, step = size[1] / 2, size[0] / 2, 1e-5
 
@@ -23,7 +23,8 @@ def reaches(matrix, size):
     across = (at(x + step, y) - at(x - step, y)) / (2 * step)
     down = (at(x, y + step) - at(x, y - step)) / (2 * step)
     wide = np.sqrt(across**2 + down**2)
-    return np.where(wide > 1.1, wide, 1)
+    turned = matrix[0, 1] or matrix[1, 0] or matrix[2, 0] or matrix[2, 1] or (bent is not None and bent.any())
+    return np.where(wide > (1.25 if turned else 1), wide, 1)
 
 
 def folded(place, length, padding):
@@ -47,7 +48,7 @@ def naive_warp(image, matrix, size, padding, fill, bent=None):
     x, y = places(matrix, size, bent)
     edge = np.minimum.reduce([abs(x), abs(y), abs(x - width), abs(y - height)]) < 1e-3
     outside = (x < 0) | (x >= width) | (y < 0) | (y >= height)
-    reach_x, reach_y = reaches(matrix, size)
+    reach_x, reach_y = reaches(matrix, size, bent)
     over = weights(folded(x - 0.5, width, padding), width, reach_x)
     under = weights(folded(y - 0.5, height, padding), height, reach_y)
     out = np.einsum("hwy,cyx,hwx->chw", under, image.astype(float), over, optimize=True)

@@ -121,7 +121,7 @@ def test_mixtures_name_their_partner_and_target(effect):
     for shown in sheet.images:
         for draw in shown.draws:
             own, partner_class, partner = re.fullmatch(
-                r"(\d+)% (?:of a mixture|kept) with (\w) #(\d+)", draw.words
+                r"(\d+)% (?:of a mixture|kept, the rest) with (\w) #(\d+)", draw.words
             ).groups()
             partner = int(partner)
             assert partner != shown.index

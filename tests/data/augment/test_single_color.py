@@ -134,7 +134,7 @@ def test_tints_have_the_covariance_of_the_components():
     values = np.array([0.3, 0.04, 0.002])
     vectors = np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))[0]
     effect = PCAColor(std=0.5, eigenvalues=list(values), eigenvectors=vectors.tolist())
-    tints = effect.values(uniforms(image_keys(0, 0, np.arange(40_000)), 6), np.empty(0))
+    tints = effect.values(uniforms(image_keys(0, 0, np.arange(40_000)), 6), lambda: np.empty(0))
     colors = np.stack([tints["red"], tints["green"], tints["blue"]], 1)
     parts = colors @ vectors.T / (0.5 * values)  # along each component: standard normal
     assert all(stats.kstest(part, "norm").pvalue > 1e-4 for part in parts.T)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from striate.data.augment.arguments import (
+    check_images,
+    checked_count,
+    checked_size,
+    class_numbers,
+    index_array,
+    whole_number,
+)
 from striate.data.augment.draws import Floats, Keys, image_keys, streams, uniforms
 from striate.data.augment.effects import Effect, Mixing
 from striate.data.augment.mixing import partner_order, soft_targets
@@ -21,11 +29,9 @@ from striate.data.augment.recipe import Recipe
 from striate.data.augment.rendering import Rendering, parts_of, rendered, rendered_signals
 from striate.data.augment.sampling import channel_means, prepare
 from striate.data.preprocess import Preprocess
-from striate.errors import ConfigError, DataError, bad_argument, did_you_mean, listed
+from striate.errors import DataError, bad_argument
 
 __all__ = ["Augment"]
-
-_MOST_CLASSES = 1_000_000
 
 
 class Augment:
@@ -56,11 +62,13 @@ class Augment:
         class_names: Sequence[str] = (),
     ) -> None:
         self.recipe = named_recipe(recipe)
-        self.size = _checked_size(size)
-        self.num_classes = _checked_count(num_classes)
+        self.size = checked_size(size)
+        self.num_classes = checked_count(num_classes)
         self.class_names = tuple(class_names)
         self._rendering = Rendering(preprocess, self.recipe.padding, self.recipe.fill)
-        self._classes = [_numbers(effect, self.class_names) for effect in self.recipe.effects]
+        self._classes = [
+            class_numbers(effect, self.class_names, num_classes) for effect in self.recipe.effects
+        ]
         self._starts = np.cumsum([0, *(1 + effect.draws for effect in self.recipe.effects)])
         self._mixes = [slot for slot, effect in enumerate(self.recipe.effects) if effect.stage == "mixing"]
         prepare()
@@ -92,9 +100,15 @@ class Augment:
         Raises:
             DataError: if the images are of another shape or type, or if targets are missing that the recipe needs.
         """
-        _check_images(images, self.recipe)
-        keys = image_keys(_whole("seed", seed), _whole("step", step), _index_array(indices, len(images)))
+        check_images(images, self.recipe)
+        if share is not None and not isinstance(share, slice):
+            raise DataError(bad_argument("share", share, "a slice, such as slice(0, 32)"))
+        keys = image_keys(
+            whole_number("seed", seed), whole_number("step", step), index_array(indices, len(images))
+        )
         self._check_targets(images, targets)
+        if not len(range(len(images))[share or slice(None)]):
+            return self._nothing(images, targets)
         if not self._mixes:
             if share is not None:
                 images, keys = images[share], keys[share]
@@ -128,7 +142,7 @@ class Augment:
         for slot, effect in enumerate(self.recipe.effects):
             drawn = numbers[:, self._starts[slot] : self._starts[slot + 1]]
             rows = self._rows(slot, effect, drawn[:, 0], targets)
-            values = effect.values(drawn[rows, 1:], streams(keys[rows], slot))
+            values = effect.values(drawn[rows, 1:], partial(_streams_of, keys, rows, slot))
             plan.enter(effect, rows, values)
             if isinstance(effect, Mixing):
                 plan.mixed[slot] = Entry(effect, rows, values)
@@ -146,6 +160,14 @@ class Augment:
             numbers = targets.argmax(1) if targets.is_floating_point() else targets
             hit &= np.isin(numbers.cpu().numpy(), classes)
         return np.flatnonzero(hit)
+
+    def _nothing(self, images: Tensor, targets: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Return what becomes of no images."""
+        size = images.shape[2:] if images.ndim == 3 else self.size or images.shape[2:]
+        empty = images.new_empty(0, images.shape[1], *size, dtype=torch.float32)
+        if targets is None or targets.is_floating_point() or not self._mixes:
+            return empty, None if targets is None else targets[:0]
+        return empty, targets.new_empty(0, self.num_classes or 0, dtype=torch.float32)
 
     def _changed(self, images: Tensor, plan: Plan) -> Tensor:
         return (
@@ -203,6 +225,7 @@ class Augment:
             return images, None
         own = torch.from_numpy(shares).to(targets.device, torch.float32)
         classes = targets.shape[1] if targets.is_floating_point() else self.num_classes or 0
+        targets = targets.float() if targets.is_floating_point() else targets
         return images, soft_targets(targets, targets[partners.to(targets.device)], own, classes)
 
     def _check_targets(self, images: Tensor, targets: Tensor | None) -> None:
@@ -212,11 +235,19 @@ class Augment:
             if selecting:
                 raise DataError(f"{selecting} is for some classes alone; give the targets of the images.")
             return
+        if not isinstance(targets, Tensor):
+            raise DataError(
+                f"targets: a {type(targets).__name__}; must be a tensor, such as torch.tensor(…)."
+            )
         numbers = not targets.is_floating_point()
-        if len(targets) != len(images) or targets.ndim != (1 if numbers else 2):
+        if targets.ndim != (1 if numbers else 2) or len(targets) != len(images):
             raise DataError(
                 f"targets of shape {tuple(targets.shape)} for {len(images)} images: must be numbers of classes (N,), "
                 "or probabilities (N, classes)."
+            )
+        if self._mixes and not numbers and self.num_classes not in (None, targets.shape[1]):
+            raise DataError(
+                f"targets of {targets.shape[1]} probabilities each: must be as many as num_classes={self.num_classes}."
             )
         if self._mixes and numbers:
             kind = self.recipe.effects[self._mixes[0]].kind
@@ -231,73 +262,5 @@ class Augment:
                 )
 
 
-def _check_images(images: Tensor, recipe: Recipe) -> None:
-    """Raise `DataError` unless ``images`` are images, or signals if the recipe is for those."""
-    if not isinstance(images, Tensor):
-        raise DataError(f"images: a {type(images).__name__}; must be a tensor, such as torch.from_numpy(…).")
-    signals = images.ndim == 3
-    got = f"{tuple(images.shape)} of {str(images.dtype).removeprefix('torch.')}"
-    if (signals and images.dtype != torch.float32) or (
-        not signals and (images.ndim != 4 or images.dtype != torch.uint8)
-    ):
-        raise DataError(f"images {got}: must be uint8 (N, C, H, W), or signals float32 (N, C, L).")
-    if 0 in images.shape[1:]:
-        raise DataError(f"images {got}: must have a channel and a pixel at least.")
-    if not signals and images.shape[1] not in (1, 3):
-        raise DataError(f"images {got}: must have 1 channel (grey) or 3 (RGB).")
-    if signals != recipe.for_signals and any(effect.kind != "Mixup" for effect in recipe.effects):
-        wrong = next(effect.kind for effect in recipe.effects if effect.kind != "Mixup")
-        raise DataError(f"{wrong} is for {'images' if signals else 'signals'}, and these are {got}.")
-
-
-def _index_array(indices: Tensor | NDArray[Any] | None, count: int) -> NDArray[Any]:
-    if indices is None:
-        return np.arange(count)
-    numbers = indices.cpu().numpy() if isinstance(indices, Tensor) else np.asarray(indices)
-    if numbers.shape != (count,) or numbers.dtype.kind not in "iu":
-        raise DataError(
-            f"indices of shape {numbers.shape}: must be whole numbers, one for each of {count} images."
-        )
-    return numbers
-
-
-def _whole(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or not 0 <= value < 2**63:
-        raise DataError(bad_argument(name, value, "a whole number from 0 to 2^63 - 1"))
-    return int(value)
-
-
-def _checked_size(size: Any) -> tuple[int, int] | None:
-    if size is None:
-        return None
-    whole = (
-        isinstance(size, tuple | list)
-        and len(size) == 2
-        and all(type(n) is int and 1 <= n < 2**16 for n in size)
-    )
-    if not whole:
-        raise ConfigError(
-            bad_argument("size", size, "height and width in pixels, 1 to 65535, such as (224, 224)")
-        )
-    return size[0], size[1]
-
-
-def _checked_count(num_classes: Any) -> int | None:
-    if num_classes is not None and (type(num_classes) is not int or not 1 <= num_classes <= _MOST_CLASSES):
-        raise ConfigError(bad_argument("num_classes", num_classes, "a whole number of at least 1, or None"))
-    return num_classes
-
-
-def _numbers(effect: Effect, class_names: tuple[str, ...]) -> NDArray[np.int64] | None:
-    """Return the numbers of the classes that an effect is for, or None for all."""
-    if effect.classes is None:
-        return None
-    strange = [c for c in effect.classes if isinstance(c, str) and c not in class_names]
-    if strange:
-        known = (
-            f"The classes are {listed(class_names)}." if class_names else "Give Augment their class_names."
-        )
-        raise ConfigError(
-            f"{effect.kind}: there is no class {strange[0]!r}.{did_you_mean(strange[0], class_names)} {known}"
-        )
-    return np.array([class_names.index(c) if isinstance(c, str) else c for c in effect.classes], np.int64)
+def _streams_of(keys: Keys, rows: Rows, slot: int) -> Keys:
+    return streams(keys[rows], slot)

@@ -8,6 +8,7 @@ Legend: N images.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from torch import Tensor
 __all__ = [
     "Floats",
     "Keys",
+    "Streams",
     "image_keys",
     "pixel_normals",
     "pixel_uniforms",
@@ -26,6 +28,7 @@ __all__ = [
 ]
 
 Keys = NDArray[np.uint64]
+Streams = Callable[[], Keys]
 Floats = NDArray[np.float64]
 
 _GAMMA = 0x9E3779B97F4A7C15  # 2^64 / golden ratio
@@ -42,7 +45,7 @@ def image_keys(seed: int, step: int, indices: NDArray[Any]) -> Keys:
 
 def streams(keys: Keys, slot: int) -> Keys:
     """Return keys ``(N,)`` of other streams, one for each ``slot``: for more numbers than an image has draws."""
-    return _mixed(keys + np.uint64((slot + 1) * _GAMMA % 2**64))
+    return _mixed(~keys + np.uint64((slot + 1) * _GAMMA % 2**64))  # not of ``keys``, which give the draws
 
 
 def uniforms(keys: Keys, count: int) -> Floats:

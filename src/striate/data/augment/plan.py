@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from striate.data.augment.draws import Floats, Keys
+from striate.data.augment.sampling import compose
 
 if TYPE_CHECKING:
     from striate.data.augment.effects.base import Effect, Values
@@ -71,10 +72,11 @@ class Plan:
         )
         self.entries: list[Entry] = []  # all
         self._means = means
+        self._all = np.arange(count)
 
     def enter(self, effect: Effect, rows: Rows, values: Values) -> None:
         """Do ``effect`` to images ``rows``, after all that entered before."""
-        if not isinstance(rows, slice) and not len(rows):
+        if not isinstance(rows, slice) and not len(rows) and not effect.frames:
             return
         self.entries.append(Entry(effect, rows, values))
         effect.enter(self, rows, values)
@@ -88,11 +90,11 @@ class Plan:
 
     def move(self, rows: Rows, maps: Floats) -> None:
         """Change geometry by ``maps`` ``(n, 3, 3)``, from places after the change to places before."""
-        self.maps[rows] = self.maps[rows] @ maps
+        compose(self.maps, self._numbers(rows), maps, first=False)
 
     def reframe(self, maps: Floats) -> None:
         """Change all images by ``maps`` ``(N, 3, 3)``, from places in the output to places in the frame."""
-        self.maps = self.maps @ maps
+        compose(self.maps, self._all, maps, first=False)
         self.frame = self.size
 
     def stretch(self) -> None:
@@ -107,7 +109,10 @@ class Plan:
 
     def recolor(self, rows: Rows, colors: Floats) -> None:
         """Change colors by ``colors`` ``(n, 4, 4)``, of red, green, blue and 1."""
-        self.colors[rows] = colors @ self.colors[rows]
+        compose(self.colors, self._numbers(rows), colors, first=True)
+
+    def _numbers(self, rows: Rows) -> NDArray[np.int64]:
+        return self._all if isinstance(rows, slice) else rows
 
     def mean_color(self, rows: Rows) -> Floats:
         """Return the mean color that images ``rows`` have by now, of 0..255, ``(n, 3)``."""

@@ -66,7 +66,9 @@ class Recipe:
         if self.padding not in PADDINGS:
             allowed = f"one of {', '.join(PADDINGS)}"
             raise ConfigError(
-                bad_argument("padding", self.padding, allowed, did_you_mean(str(self.padding), PADDINGS))
+                bad_argument(
+                    "padding", self.padding, allowed, did_you_mean(str(self.padding), PADDINGS).strip()
+                )
             )
         number = isinstance(self.fill, int | float) and not isinstance(self.fill, bool)
         if not number or not 0 <= self.fill <= 1:
@@ -74,9 +76,9 @@ class Recipe:
         self._check_order()
 
     def _check_order(self) -> None:
-        stages = [effect.stage for effect in self.effects]
-        if "signal" in stages and any(stage not in ("signal", "mixing") for stage in stages):
-            other = next(e for e in self.effects if e.stage not in ("signal", "mixing"))
+        others = [e for e in self.effects if e.stage != "signal" and e.kind != "Mixup"]
+        if self.for_signals and others:
+            other = others[0]
             signal = next(e for e in self.effects if e.stage == "signal")
             raise ConfigError(
                 f"{signal.kind} is for signals and {other.kind} for images; a recipe is for either."
@@ -102,7 +104,10 @@ class Recipe:
         """
         if isinstance(strength, bool) or not isinstance(strength, int | float) or not 0 <= strength <= 1:
             raise ConfigError(bad_argument("strength", strength, "a number from 0 to 1"))
-        effects = tuple(effect.scaled(strength) for effect in self.effects) if strength else ()
+        if strength:
+            effects = tuple(effect.scaled(strength) for effect in self.effects)
+        else:  # what frames images takes their middle
+            effects = tuple(dataclasses.replace(effect, p=0.0) for effect in self.effects if effect.frames)
         return dataclasses.replace(self, effects=effects)
 
     def to_data(self) -> dict[str, Any]:
@@ -189,6 +194,8 @@ class Recipe:
         except ConfigError as error:
             message = str(error)
             raise ConfigError(message if message.startswith(name) else f"{name}: {message}") from None
+        except ValueError:
+            raise ConfigError(f"{name}: is not the name of a file.") from None
 
 
 def _effect(entry: Any, number: int) -> Effect:

@@ -105,14 +105,12 @@ def _warped(
     channels = images.shape[1]
     scales = np.broadcast_to(np.array(scale, np.float32), (channels,))
     shifts = np.broadcast_to(np.array(shift, np.float32), (channels,))
-    colors = _of_channels(plan.colors, channels) * scales[:, None].astype(float)
-    colors[:, :, -1] += shifts
     warp = Warp(
         size=plan.size,
         maps=plan.maps,
-        colors=np.ascontiguousarray(colors, np.float32),
-        low=shifts.copy(),
-        high=np.float32(_WHITE) * scales + shifts,
+        colors=np.ascontiguousarray(_of_channels(plan.colors, channels), np.float32),
+        scale=scales.copy(),
+        shift=shifts.copy(),
         padding=rendering.padding,
         fill=np.full(channels, round(_WHITE * rendering.fill), np.uint8),
         bent=_bent(plan, images.device),

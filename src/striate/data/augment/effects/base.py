@@ -29,7 +29,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler, V
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 from pydantic_core import CoreSchema, core_schema
 
-from striate.data.augment.draws import Floats, Keys
+from striate.data.augment.draws import Floats, Streams
 from striate.errors import ConfigError, validation_message
 
 if TYPE_CHECKING:
@@ -80,30 +80,46 @@ class Spread:
     scales: bool = True
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        checked = core_schema.no_info_after_validator_function(self._checked, handler(source))
-        return core_schema.no_info_before_validator_function(self._read, checked)
+        return core_schema.no_info_before_validator_function(self._read, handler(source))
 
     def _read(self, value: Any) -> Any:
-        if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
-            return max(self.identity - value, self.low), min(self.identity + value, self.high)
-        return tuple(value) if isinstance(value, list) else value
+        """Return two numbers, of two or of one."""
+        ends = tuple(value) if isinstance(value, list) else value
+        if _is_number(value) and 0 <= value <= self.high - self.low:
+            below = 0 if self.identity == self.low else value
+            above = 0 if self.identity == self.high else value
+            ends = self.identity - below, self.identity + above
+        two = isinstance(ends, tuple) and len(ends) == 2 and all(map(_is_number, ends))
+        if not two or not self.low <= ends[0] <= ends[1] <= self.high:
+            raise ValueError(self._allowed())
+        return ends
 
-    def _checked(self, value: tuple[float, float]) -> tuple[float, float]:
-        if not self.low <= value[0] <= value[1] <= self.high:
-            around = f"{self.identity:g}" if self.identity else ""
-            raise ValueError(
-                f"must be two numbers in order, within {self.low:g} to {self.high:g}, or a number a, which means "
-                f"{around} - a to {around} + a".replace("  ", " ")
-            )
-        return value
+    def _allowed(self) -> str:
+        around = f"{self.identity:g}" if self.identity else ""
+        low = around if self.identity == self.low else f"{around} - a"
+        high = around if self.identity == self.high else f"{around} + a"
+        return (
+            f"must be two numbers in order, within {self.low:g} to {self.high:g}, or a number a, which means "
+            f"{low or 0} to {high or 0}".replace("  ", " ")
+        )
 
     def scaled(self, ends: tuple[float, float], strength: float) -> tuple[float, float]:
         """Return ``ends`` brought nearer to ``identity``: whole numbers, if they are."""
-        low, high = (self.identity + strength * (end - self.identity) for end in ends)
+        low, high = (
+            min(max(strength * end + (1 - strength) * self.identity, self.low), self.high) for end in ends
+        )
         return (round(low), round(high)) if isinstance(ends[0], int) else (low, high)
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def _class_list(value: Any) -> Any:
+    if value is not None and not isinstance(value, list | tuple):
+        raise ValueError("must be a list of classes, such as [cat, 3]")
+    if value is not None and not value:
+        raise ValueError("must name a class at least; leave it out for all")
     return tuple(value) if isinstance(value, list) else value
 
 
@@ -118,18 +134,19 @@ class Effect(ABC):
 
     stage: ClassVar[Literal["geometry", "color", "pixels", "mixing", "policy", "signal"]]
     draws: ClassVar[int]  # how many uniform numbers of an image it takes
+    frames: ClassVar[bool] = False  # whether it brings all images to the output's size, done to them or not
     words: ClassVar[str]  # what was done to one image, with the names of values in braces
 
     p: Probability = 1.0
     classes: Annotated[tuple[int | str, ...] | None, BeforeValidator(_class_list)] = None
 
     @abstractmethod
-    def values(self, uniforms: Floats, keys: Keys) -> Values:
+    def values(self, uniforms: Floats, keys: Streams) -> Values:
         """Return what is drawn for n images.
 
         Args:
             uniforms: Of [0, 1), ``(n, draws)``.
-            keys: Of streams with more numbers, ``(n,)``.
+            keys: Gives keys of streams with more numbers, ``(n,)``.
         """
 
     @abstractmethod

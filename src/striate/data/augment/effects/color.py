@@ -14,7 +14,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from pydantic import BeforeValidator, Field
 
-from striate.data.augment.draws import Floats, Keys
+from striate.data.augment.draws import Floats, Streams
 from striate.data.augment.effects.base import (
     Effect,
     Probability,
@@ -48,7 +48,8 @@ _TO_YIQ = np.array(
         0.48 * (_RED - LUMA) + 0.41 * (_BLUE - LUMA),
     ]
 )
-_FROM_YIQ = np.linalg.inv(_TO_YIQ)
+_CHROMA = np.eye(3) - np.tile(LUMA, (3, 1))  # takes the luma out
+_QUARTER_TURN = np.linalg.inv(_TO_YIQ) @ [[0, 0, 0], [0, 0, 1], [0, -1, 0]] @ _TO_YIQ
 _ORDERS = np.array(list(permutations(range(3))))
 _WHITE = 255.0
 
@@ -57,10 +58,16 @@ _IMAGENET_VALUES = (0.2175, 0.0188, 0.0045)
 _IMAGENET_VECTORS = ((-0.5675, -0.5808, -0.5836), (0.7192, -0.0045, -0.6948), (0.4009, -0.8140, 0.4203))
 
 _Factor = Annotated[Range, Spread(1, 0, 10)]
-Triple = Annotated[
-    tuple[float, float, float],
-    BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value),
-]
+
+
+def _three(value: Any) -> Any:
+    if value is not None and (not isinstance(value, list | tuple) or len(value) != 3):
+        raise ValueError("must be three of them")
+    return tuple(value) if isinstance(value, list) else value
+
+
+_Finite = Annotated[float, Field(allow_inf_nan=False)]
+Triple = Annotated[tuple[_Finite, _Finite, _Finite], BeforeValidator(_three)]
 
 
 class Color(Effect):
@@ -104,7 +111,7 @@ class Brightness(Color):
 
     factor: _Factor = (0.6, 1.4)
 
-    def values(self, uniforms: Floats, keys: Keys) -> Values:
+    def values(self, uniforms: Floats, keys: Streams) -> Values:
         return {"factor": between(self.factor, uniforms[:, 0])}
 
     def colors(self, values: Values, plan: Plan, rows: Rows) -> Floats:
@@ -124,7 +131,7 @@ class Contrast(Color):
 
     factor: _Factor = (0.6, 1.4)
 
-    def values(self, uniforms: Floats, keys: Keys) -> Values:
+    def values(self, uniforms: Floats, keys: Streams) -> Values:
         return {"factor": between(self.factor, uniforms[:, 0])}
 
     def colors(self, values: Values, plan: Plan, rows: Rows) -> Floats:
@@ -146,7 +153,7 @@ class Saturation(Color):
 
     factor: _Factor = (0.6, 1.4)
 
-    def values(self, uniforms: Floats, keys: Keys) -> Values:
+    def values(self, uniforms: Floats, keys: Streams) -> Values:
         return {"factor": between(self.factor, uniforms[:, 0])}
 
     def colors(self, values: Values, plan: Plan, rows: Rows) -> Floats:
@@ -166,18 +173,13 @@ class Hue(Color):
 
     degrees: Annotated[Range, Spread(0, -180, 180)] = (-18.0, 18.0)
 
-    def values(self, uniforms: Floats, keys: Keys) -> Values:
+    def values(self, uniforms: Floats, keys: Streams) -> Values:
         return {"degrees": between(self.degrees, uniforms[:, 0])}
 
     def colors(self, values: Values, plan: Plan, rows: Rows) -> Floats:
-        angle = np.deg2rad(values["degrees"])
-        turned = np.zeros((len(angle), 3, 3))
-        turned[:, 0, 0] = 1
-        turned[:, 1, 1] = turned[:, 2, 2] = np.cos(angle)
-        turned[:, 1, 2], turned[:, 2, 1] = np.sin(angle), -np.sin(angle)
-        colors = _FROM_YIQ @ turned @ _TO_YIQ
-        colors[angle == 0] = np.eye(3)
-        return _matrices(colors)
+        angle = np.deg2rad(values["degrees"])[:, None, None]
+        # Of cosine 1 and sine 0 exactly the identity.
+        return _matrices(np.eye(3) + (np.cos(angle) - 1) * _CHROMA + np.sin(angle) * _QUARTER_TURN)
 
 
 @effect_kind
@@ -193,7 +195,7 @@ class ChannelShift(Color):
 
     amount: Annotated[Range, Spread(0, -1, 1)] = (-0.1, 0.1)
 
-    def values(self, uniforms: Floats, keys: Keys) -> Values:
+    def values(self, uniforms: Floats, keys: Streams) -> Values:
         red, green, blue = between(self.amount, uniforms).T
         return {"red": red, "green": green, "blue": blue}
 
@@ -211,7 +213,7 @@ class ChannelShuffle(Color):
 
     p: Probability = 0.1
 
-    def values(self, uniforms: Floats, keys: Keys) -> Values:
+    def values(self, uniforms: Floats, keys: Streams) -> Values:
         return {"order": _ORDERS[1 + (5 * uniforms[:, 0]).astype(int)]}
 
     def colors(self, values: Values, plan: Plan, rows: Rows) -> Floats:
@@ -227,7 +229,7 @@ class Grayscale(Color):
 
     p: Probability = 0.1
 
-    def values(self, uniforms: Floats, keys: Keys) -> Values:
+    def values(self, uniforms: Floats, keys: Streams) -> Values:
         return {}
 
     def colors(self, values: Values, plan: Plan, rows: Rows) -> Floats:
@@ -243,7 +245,7 @@ class Invert(Color):
 
     p: Probability = 0.1
 
-    def values(self, uniforms: Floats, keys: Keys) -> Values:
+    def values(self, uniforms: Floats, keys: Streams) -> Values:
         return {}
 
     def colors(self, values: Values, plan: Plan, rows: Rows) -> Floats:
@@ -271,10 +273,10 @@ class PCAColor(Color):
     eigenvalues: Triple | None = None
     eigenvectors: Annotated[
         tuple[Triple, Triple, Triple] | None,
-        BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value),
+        BeforeValidator(_three),
     ] = None
 
-    def values(self, uniforms: Floats, keys: Keys) -> Values:
+    def values(self, uniforms: Floats, keys: Streams) -> Values:
         normal = np.sqrt(-2 * np.log1p(-uniforms[:, :3])) * np.cos(2 * np.pi * uniforms[:, 3:])
         eigenvalues = np.array(self.eigenvalues or _IMAGENET_VALUES)
         vectors = np.array(self.eigenvectors or _IMAGENET_VECTORS)

@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from striate.data.augment import nonlinear
-from striate.data.augment.draws import Floats, Keys
+from striate.data.augment.draws import Floats, Streams
 from striate.data.augment.effects.base import (
     Probability,
     Range,
@@ -70,12 +70,12 @@ class Erase(_Covering):
     fill: Literal["black", "mean", "noise"] = "noise"
     p: Probability = 0.5
 
-    def values(self, uniforms: Floats, keys: Keys) -> Values:
+    def values(self, uniforms: Floats, keys: Streams) -> Values:
         return {
             "area": between(self.area, uniforms[:, 0]),
             "ratio": log_between(self.ratio, uniforms[:, 1]),
             "at": uniforms[:, 2:],
-            "keys": keys,
+            "keys": keys(),
         }
 
     def sides(self, values: Values, height: int, width: int) -> tuple[Floats, Floats]:
@@ -110,8 +110,8 @@ class Cutout(_Covering):
     side: Annotated[Range, Spread(0, 0, 1)] = (0.25, 0.25)
     fill: Literal["black", "mean", "noise"] = "mean"
 
-    def values(self, uniforms: Floats, keys: Keys) -> Values:
-        return {"side": between(self.side, uniforms[:, 0]), "at": uniforms[:, 1:], "keys": keys}
+    def values(self, uniforms: Floats, keys: Streams) -> Values:
+        return {"side": between(self.side, uniforms[:, 0]), "at": uniforms[:, 1:], "keys": keys()}
 
     def sides(self, values: Values, height: int, width: int) -> tuple[Floats, Floats]:
         side = np.round(values["side"] * min(height, width))

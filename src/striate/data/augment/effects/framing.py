@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import Field
 
-from striate.data.augment.draws import Floats, Keys
+from striate.data.augment.draws import Floats, Streams
 from striate.data.augment.effects.base import Effect, Range, Spread, Values, between, effect_kind, log_between
 from striate.data.augment.effects.geometry import Geometry, matrices
 from striate.data.augment.plan import Plan, Rows
@@ -18,6 +18,8 @@ __all__ = ["RandomCrop", "RandomResizedCrop"]
 
 class Framing(Geometry):
     """An effect that chooses what of the image is seen at the size of the output. Abstract."""
+
+    frames: ClassVar[bool] = True
 
     @abstractmethod
     def middle(self, frame: tuple[int, int], size: tuple[int, int]) -> Floats:
@@ -50,7 +52,7 @@ class RandomCrop(Framing):
 
     margin: Annotated[int, Field(ge=0, le=10_000)] = 4
 
-    def values(self, uniforms: Floats, keys: Keys) -> Values:
+    def values(self, uniforms: Floats, keys: Streams) -> Values:
         return {"x": uniforms[:, 0], "y": uniforms[:, 1]}
 
     def middle(self, frame: tuple[int, int], size: tuple[int, int]) -> Floats:
@@ -87,7 +89,7 @@ class RandomResizedCrop(Framing):
     scale: Annotated[Range, Spread(1, 0.001, 1)] = (0.08, 1.0)
     ratio: Annotated[Range, Spread(1, 0.1, 10)] = (3 / 4, 4 / 3)
 
-    def values(self, uniforms: Floats, keys: Keys) -> Values:
+    def values(self, uniforms: Floats, keys: Streams) -> Values:
         area, ratio = between(self.scale, uniforms[:, 0]), log_between(self.ratio, uniforms[:, 1])
         width, height = np.minimum(np.sqrt(area * ratio), 1), np.minimum(np.sqrt(area / ratio), 1)
         return {"width": width, "height": height, "x": uniforms[:, 2], "y": uniforms[:, 3]}

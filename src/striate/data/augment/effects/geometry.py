@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from striate.data.augment.draws import Floats, Keys
+from striate.data.augment.draws import Floats, Streams
 from striate.data.augment.effects.base import (
     Effect,
     Probability,
@@ -90,7 +90,7 @@ class HorizontalFlip(Geometry):
 
     p: Probability = 0.5
 
-    def values(self, uniforms: Floats, keys: Keys) -> Values:
+    def values(self, uniforms: Floats, keys: Streams) -> Values:
         return {}
 
     def maps(self, values: Values, frame: tuple[int, int]) -> Floats:
@@ -106,7 +106,7 @@ class VerticalFlip(Geometry):
 
     p: Probability = 0.5
 
-    def values(self, uniforms: Floats, keys: Keys) -> Values:
+    def values(self, uniforms: Floats, keys: Streams) -> Values:
         return {}
 
     def maps(self, values: Values, frame: tuple[int, int]) -> Floats:
@@ -126,7 +126,7 @@ class Rotate(Geometry):
 
     degrees: Annotated[Range, Spread(0, -180, 180)] = (-15.0, 15.0)
 
-    def values(self, uniforms: Floats, keys: Keys) -> Values:
+    def values(self, uniforms: Floats, keys: Streams) -> Values:
         return {"degrees": between(self.degrees, uniforms[:, 0])}
 
     def maps(self, values: Values, frame: tuple[int, int]) -> Floats:
@@ -159,8 +159,10 @@ class Shift(Geometry):
                 raise ValueError(
                     f"{name}: shares of the image lie within -1 to 1; for pixels add unit: pixels"
                 )
+            if self.unit == "pixels" and np.ceil(ends[0]) > ends[1]:
+                raise ValueError(f"{name}: no whole number of pixels lies within {ends[0]:g} to {ends[1]:g}")
 
-    def values(self, uniforms: Floats, keys: Keys) -> Values:
+    def values(self, uniforms: Floats, keys: Streams) -> Values:
         x: NDArray[Any]
         y: NDArray[Any]
         if self.unit == "pixels":
@@ -190,7 +192,7 @@ class Zoom(Geometry):
 
     factor: _Factor = (0.9, 1.1)
 
-    def values(self, uniforms: Floats, keys: Keys) -> Values:
+    def values(self, uniforms: Floats, keys: Streams) -> Values:
         return {"factor": log_between(self.factor, uniforms[:, 0])}
 
     def maps(self, values: Values, frame: tuple[int, int]) -> Floats:
@@ -211,7 +213,7 @@ class Aspect(Geometry):
 
     ratio: _Factor = (0.9, 1.1)
 
-    def values(self, uniforms: Floats, keys: Keys) -> Values:
+    def values(self, uniforms: Floats, keys: Streams) -> Values:
         return {"ratio": log_between(self.ratio, uniforms[:, 0])}
 
     def maps(self, values: Values, frame: tuple[int, int]) -> Floats:
@@ -234,7 +236,7 @@ class Shear(Geometry):
     x: _Slant = (-10.0, 10.0)
     y: _Slant = (0.0, 0.0)
 
-    def values(self, uniforms: Floats, keys: Keys) -> Values:
+    def values(self, uniforms: Floats, keys: Streams) -> Values:
         return {"x": between(self.x, uniforms[:, 0]), "y": between(self.y, uniforms[:, 1])}
 
     def maps(self, values: Values, frame: tuple[int, int]) -> Floats:
@@ -255,7 +257,7 @@ class Perspective(Geometry):
 
     distortion: Annotated[Range, Spread(0, 0, 0.9)] = (0.0, 0.3)
 
-    def values(self, uniforms: Floats, keys: Keys) -> Values:
+    def values(self, uniforms: Floats, keys: Streams) -> Values:
         most = between(self.distortion, uniforms[:, 0])
         return {"distortion": most, "inward": most[:, None] * uniforms[:, 1:]}
 
@@ -299,8 +301,8 @@ class Elastic(Effect):
     alpha: Annotated[Range, Spread(0, 0, 1000)] = (0.0, 2.0)
     sigma: Annotated[float, Field(ge=0.5, le=1000)] = 4.0
 
-    def values(self, uniforms: Floats, keys: Keys) -> Values:
-        return {"alpha": between(self.alpha, uniforms[:, 0]), "keys": keys}
+    def values(self, uniforms: Floats, keys: Streams) -> Values:
+        return {"alpha": between(self.alpha, uniforms[:, 0]), "keys": keys()}
 
     def enter(self, plan: Plan, rows: Rows, values: Values) -> None:
         plan.bend(self.sigma, rows, values["alpha"], values["keys"])

@@ -9,7 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from striate.data.augment.draws import Floats, Keys
+from striate.data.augment.draws import Floats, Streams
 from striate.data.augment.effects.base import Effect, Values, effect_kind
 from striate.data.augment.mixing import box_of_share, cutmix, mixup, symmetric_beta
 from striate.data.augment.plan import Plan, Rows
@@ -46,8 +46,8 @@ class Mixup(Mixing):
 
     alpha: Alpha = 0.2
 
-    def values(self, uniforms: Floats, keys: Keys) -> Values:
-        return {"share": symmetric_beta(keys, self.alpha)}
+    def values(self, uniforms: Floats, keys: Streams) -> Values:
+        return {"share": symmetric_beta(keys(), self.alpha)}
 
     def mix(self, images: Tensor, partners: Tensor, values: Values) -> tuple[Tensor, Floats]:
         shares = torch.from_numpy(values["share"]).to(images)
@@ -67,8 +67,8 @@ class CutMix(Mixing):
 
     alpha: Alpha = 1.0
 
-    def values(self, uniforms: Floats, keys: Keys) -> Values:
-        return {"share": symmetric_beta(keys, self.alpha), "center": uniforms}
+    def values(self, uniforms: Floats, keys: Streams) -> Values:
+        return {"share": symmetric_beta(keys(), self.alpha), "center": uniforms}
 
     def mix(self, images: Tensor, partners: Tensor, values: Values) -> tuple[Tensor, Floats]:
         boxes, shares = box_of_share(values["share"], values["center"], *images.shape[2:])

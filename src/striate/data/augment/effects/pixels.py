@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from striate.data.augment import nonlinear
-from striate.data.augment.draws import Floats, Keys
+from striate.data.augment.draws import Floats, Streams
 from striate.data.augment.effects.base import (
     Effect,
     Probability,
@@ -80,7 +80,7 @@ class Gamma(Pixels):
 
     exponent: Annotated[Range, Spread(1, 0.05, 20)] = (0.7, 1.5)
 
-    def values(self, uniforms: Floats, keys: Keys) -> Values:
+    def values(self, uniforms: Floats, keys: Streams) -> Values:
         return {"exponent": log_between(self.exponent, uniforms[:, 0])}
 
     def change(self, images: Tensor, values: Values) -> Tensor:
@@ -101,7 +101,7 @@ class Posterize(Pixels):
     bits: Annotated[WholeRange, Spread(8, 1, 8)] = (4, 8)
     p: Probability = 0.1
 
-    def values(self, uniforms: Floats, keys: Keys) -> Values:
+    def values(self, uniforms: Floats, keys: Streams) -> Values:
         return {"bits": whole_between(self.bits, uniforms[:, 0])}
 
     def change(self, images: Tensor, values: Values) -> Tensor:
@@ -122,7 +122,7 @@ class Solarize(Pixels):
     threshold: Annotated[Range, Spread(1.01, 0, 1.01)] = (0.5, 1.0)
     p: Probability = 0.1
 
-    def values(self, uniforms: Floats, keys: Keys) -> Values:
+    def values(self, uniforms: Floats, keys: Streams) -> Values:
         return {"threshold": between(self.threshold, uniforms[:, 0])}
 
     def change(self, images: Tensor, values: Values) -> Tensor:
@@ -138,7 +138,7 @@ class Equalize(Pixels):
 
     p: Probability = 0.1
 
-    def values(self, uniforms: Floats, keys: Keys) -> Values:
+    def values(self, uniforms: Floats, keys: Streams) -> Values:
         return {}
 
     def change(self, images: Tensor, values: Values) -> Tensor:
@@ -154,7 +154,7 @@ class AutoContrast(Pixels):
 
     p: Probability = 0.1
 
-    def values(self, uniforms: Floats, keys: Keys) -> Values:
+    def values(self, uniforms: Floats, keys: Streams) -> Values:
         return {}
 
     def change(self, images: Tensor, values: Values) -> Tensor:
@@ -174,7 +174,7 @@ class Blur(Pixels):
 
     sigma: Annotated[Range, Spread(0, 0, 20)] = (0.0, 1.5)
 
-    def values(self, uniforms: Floats, keys: Keys) -> Values:
+    def values(self, uniforms: Floats, keys: Streams) -> Values:
         return {"sigma": between(self.sigma, uniforms[:, 0])}
 
     def change(self, images: Tensor, values: Values) -> Tensor:
@@ -194,7 +194,7 @@ class Sharpen(Pixels):
 
     amount: Annotated[Range, Spread(0, -1, 20)] = (0.0, 1.0)
 
-    def values(self, uniforms: Floats, keys: Keys) -> Values:
+    def values(self, uniforms: Floats, keys: Streams) -> Values:
         return {"amount": between(self.amount, uniforms[:, 0])}
 
     def change(self, images: Tensor, values: Values) -> Tensor:
@@ -214,8 +214,8 @@ class Noise(Pixels):
 
     std: Annotated[Range, Spread(0, 0, 1)] = (0.0, 0.05)
 
-    def values(self, uniforms: Floats, keys: Keys) -> Values:
-        return {"std": between(self.std, uniforms[:, 0]), "keys": keys}
+    def values(self, uniforms: Floats, keys: Streams) -> Values:
+        return {"std": between(self.std, uniforms[:, 0]), "keys": keys()}
 
     def change(self, images: Tensor, values: Values) -> Tensor:
         return nonlinear.gaussian_noise(images, on_device(images, _WHITE * values["std"]), values["keys"])
@@ -234,8 +234,8 @@ class Speckle(Pixels):
 
     std: Annotated[Range, Spread(0, 0, 1)] = (0.0, 0.1)
 
-    def values(self, uniforms: Floats, keys: Keys) -> Values:
-        return {"std": between(self.std, uniforms[:, 0]), "keys": keys}
+    def values(self, uniforms: Floats, keys: Streams) -> Values:
+        return {"std": between(self.std, uniforms[:, 0]), "keys": keys()}
 
     def change(self, images: Tensor, values: Values) -> Tensor:
         return nonlinear.speckle_noise(images, on_device(images, values["std"]), values["keys"])
@@ -254,8 +254,8 @@ class SaltAndPepper(Pixels):
 
     share: Annotated[Range, Spread(0, 0, 1)] = (0.0, 0.02)
 
-    def values(self, uniforms: Floats, keys: Keys) -> Values:
-        return {"share": between(self.share, uniforms[:, 0]), "keys": keys}
+    def values(self, uniforms: Floats, keys: Streams) -> Values:
+        return {"share": between(self.share, uniforms[:, 0]), "keys": keys()}
 
     def change(self, images: Tensor, values: Values) -> Tensor:
         return nonlinear.salt_and_pepper(images, on_device(images, values["share"]), values["keys"])
@@ -275,7 +275,7 @@ class JPEG(Pixels):
     quality: Annotated[WholeRange, Spread(100, 1, 100, scales=False)] = (30, 95)
     p: Probability = 0.5
 
-    def values(self, uniforms: Floats, keys: Keys) -> Values:
+    def values(self, uniforms: Floats, keys: Streams) -> Values:
         return {"quality": whole_between(self.quality, uniforms[:, 0])}
 
     def change(self, images: Tensor, values: Values) -> Tensor:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from striate.data.augment.draws import Floats, Keys, uniforms
+from striate.data.augment.draws import Floats, Streams, uniforms
 from striate.data.augment.effects.base import Effect, Values, effect_kind
 from striate.data.augment.effects.color import Brightness, Contrast, Saturation
 from striate.data.augment.effects.geometry import Rotate, Shear, Shift
@@ -106,7 +106,7 @@ class RandAugment(_Policy):
     count: Annotated[int, Field(ge=0, le=10)] = 2
     magnitude: Annotated[float, Field(ge=0, le=30)] = 9.0
 
-    def values(self, uniforms: Floats, keys: Keys) -> Values:
+    def values(self, uniforms: Floats, keys: Streams) -> Values:
         chosen = (uniforms[:, : self.count] * (len(_RAND) + 1)).astype(int)
         return {"chosen": chosen, "signs": _signs(uniforms[:, 10 : 10 + self.count])}
 
@@ -125,7 +125,7 @@ class TrivialAugment(_Policy):
 
     draws: ClassVar[int] = 3
 
-    def values(self, uniforms: Floats, keys: Keys) -> Values:
+    def values(self, uniforms: Floats, keys: Streams) -> Values:
         chosen = (uniforms[:, 0] * (len(_TRIVIAL) + 1)).astype(int)
         return {
             "chosen": chosen,
@@ -155,8 +155,8 @@ class AugMix(_Policy):
     chains: Annotated[int, Field(ge=1, le=8)] = 3
     severity: Annotated[float, Field(ge=0, le=10)] = 3.0
 
-    def values(self, uniforms: Floats, keys: Keys) -> Values:
-        return {"keys": keys}
+    def values(self, uniforms: Floats, keys: Streams) -> Values:
+        return {"keys": keys()}
 
     def enter(self, plan: Plan, rows: Rows, values: Values) -> None:
         per_chain = 10  # depth, then three each of choice, magnitude and sign

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from striate.data.augment import signals as functions
-from striate.data.augment.draws import Floats, Keys
+from striate.data.augment.draws import Floats, Streams
 from striate.data.augment.effects.base import (
     Effect,
     Probability,
@@ -71,7 +71,7 @@ class TimeShift(_Timing):
 
     amount: Annotated[Range, Spread(0, -1, 1)] = (-0.1, 0.1)
 
-    def values(self, uniforms: Floats, keys: Keys) -> Values:
+    def values(self, uniforms: Floats, keys: Streams) -> Values:
         return {"amount": between(self.amount, uniforms[:, 0])}
 
     def maps(self, values: Values, length: int) -> Floats:
@@ -91,7 +91,7 @@ class TimeStretch(_Timing):
 
     factor: Annotated[Range, Spread(1, 0.1, 10)] = (0.9, 1.1)
 
-    def values(self, uniforms: Floats, keys: Keys) -> Values:
+    def values(self, uniforms: Floats, keys: Streams) -> Values:
         return {"factor": log_between(self.factor, uniforms[:, 0])}
 
     def maps(self, values: Values, length: int) -> Floats:
@@ -112,7 +112,7 @@ class Gain(Signal):
 
     decibels: Annotated[Range, Spread(0, -60, 60)] = (-6.0, 6.0)
 
-    def values(self, uniforms: Floats, keys: Keys) -> Values:
+    def values(self, uniforms: Floats, keys: Streams) -> Values:
         return {"decibels": between(self.decibels, uniforms[:, 0])}
 
     def change(self, signals: Tensor, values: Values) -> Tensor:
@@ -128,7 +128,7 @@ class Polarity(Signal):
 
     p: Probability = 0.5
 
-    def values(self, uniforms: Floats, keys: Keys) -> Values:
+    def values(self, uniforms: Floats, keys: Streams) -> Values:
         return {}
 
     def change(self, signals: Tensor, values: Values) -> Tensor:
@@ -148,8 +148,8 @@ class SignalNoise(Signal):
 
     std: Annotated[Range, Spread(0, 0, 10)] = (0.0, 0.1)
 
-    def values(self, uniforms: Floats, keys: Keys) -> Values:
-        return {"std": between(self.std, uniforms[:, 0]), "keys": keys}
+    def values(self, uniforms: Floats, keys: Streams) -> Values:
+        return {"std": between(self.std, uniforms[:, 0]), "keys": keys()}
 
     def change(self, signals: Tensor, values: Values) -> Tensor:
         return functions.add_noise(signals, torch.from_numpy(values["std"]).to(signals), values["keys"])
@@ -170,7 +170,7 @@ class TimeMask(Signal):
     share: Annotated[Range, Spread(0, 0, 1)] = (0.0, 0.1)
     fill: Literal["zero", "mean"] = "zero"
 
-    def values(self, uniforms: Floats, keys: Keys) -> Values:
+    def values(self, uniforms: Floats, keys: Streams) -> Values:
         return {"share": between(self.share, uniforms[:, 0]), "at": uniforms[:, 1]}
 
     def change(self, signals: Tensor, values: Values) -> Tensor:

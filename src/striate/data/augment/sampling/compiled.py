@@ -16,14 +16,14 @@ import numpy as np
 from numba import config, njit, types
 from numpy.typing import NDArray
 
-__all__ = ["channel_means", "warp"]
+__all__ = ["channel_means", "compose", "warp"]
 
 if config.DISABLE_JIT:  # type: ignore[attr-defined]
     raise ImportError("without compiling, this is far slower than torch")
 
 _ONE = np.int32(1 << 13)
 _FIELD, _SECOND, _THIRD = np.uint64(2**21 - 1), np.uint64(21), np.uint64(42)
-_HALF, _NONE = np.float32(0.5), np.float32(0)
+_HALF, _NONE, _WHITE = np.float32(0.5), np.float32(0), np.float32(255)
 _ZEROS, _REFLECT = 0, 2
 _PIXELS_AT_ONCE = 1024  # which stay in the cache from step to step
 _OPTIONS: Any = {"nogil": True, "cache": True, "error_model": "numpy"}
@@ -48,6 +48,31 @@ def channel_means(images: NDArray[Any], means: NDArray[Any]) -> None:
                     part += np.uint32(byte)
                 total += np.int64(part)
             means[n, c] = total / pixels.shape[2]
+
+
+@njit(
+    types.void(
+        types.Array(types.float64, 3, "C"),
+        _reading(types.int64, 1),
+        _reading(types.float64, 3),
+        types.boolean,
+    ),
+    **_OPTIONS,
+)
+def compose(products: NDArray[Any], rows: NDArray[Any], others: NDArray[Any], first: bool) -> None:
+    """Multiply ``products`` ``(N, k, k)`` of numbers ``rows`` ``(n,)`` with ``others``, ``(n, k, k)`` or one."""
+    size = products.shape[1]
+    product = np.empty((size, size))
+    for i in range(len(rows)):
+        own, other = products[rows[i]], others[i if len(others) > 1 else 0]
+        left, right = (other, own) if first else (own, other)
+        for row in range(size):
+            for column in range(size):
+                total = 0.0
+                for k in range(size):
+                    total += left[row, k] * right[k, column]
+                product[row, column] = total
+        own[:] = product
 
 
 @njit(inline="always", **_OPTIONS)  # type: ignore[untyped-decorator]
@@ -218,7 +243,7 @@ def _triangles(
 @njit(**_OPTIONS)  # type: ignore[untyped-decorator]
 def _upright(
     image: NDArray[Any], m: NDArray[Any], reach: NDArray[Any], padding: int, fill: NDArray[Any],
-    color: NDArray[Any], low: NDArray[Any], high: NDArray[Any], width: int, out: NDArray[Any],
+    color: NDArray[Any], scale: NDArray[Any], shift: NDArray[Any], width: int, out: NDArray[Any],
 ) -> None:  # fmt: skip
     """Shrink ``image`` along its own axes: rows first, then columns, by triangles that are made once for each."""
     channels = len(image)
@@ -244,7 +269,7 @@ def _upright(
                 for k in range(column_counts[x]):
                     total += column_weights[x, k] * line[first + np.uint64(k)]
                 lines[c, x] = total if column_counts[x] and row_counts[y] else np.float32(fill[c])
-        _colored(lines, width, color, low, high, y * width, out)
+        _colored(lines, width, color, scale, shift, y * width, out)
 
 
 @njit(**_OPTIONS)  # type: ignore[untyped-decorator]
@@ -298,30 +323,32 @@ def _beyond(plane: NDArray[Any], y: int, width: int, x: int, padding: int, fill:
 
 @njit(**_OPTIONS)  # type: ignore[untyped-decorator]
 def _colored(
-    lines: NDArray[Any], count: int, color: NDArray[Any], low: NDArray[Any], high: NDArray[Any], start: int,
+    lines: NDArray[Any], count: int, color: NDArray[Any], scale: NDArray[Any], shift: NDArray[Any], start: int,
     out: NDArray[Any],
 ) -> None:  # fmt: skip
     """Write ``count`` pixels of ``lines``, float32 ``(C, …)``, through ``color`` to ``out``, ``(C, h * w)``."""
     if len(lines) == 1:
-        _by_factor(lines[0], color[0, 0], color[0, 1], low[0], high[0], out[0, start : start + count])
+        _by_factor(lines[0], color[0, 0], color[0, 1], scale[0], shift[0], out[0, start : start + count])
         return
     red, green, blue = lines[0], lines[1], lines[2]
     for c in range(3):
-        row, least, most = out[c, start : start + count], low[c], high[c]
-        of_red, of_green, of_blue, shift = color[c]
+        row, unit, more = out[c, start : start + count], scale[c], shift[c]
+        of_red, of_green, of_blue, plus = color[c]
         if (of_red != 0) + (of_green != 0) + (of_blue != 0) <= 1:
             own = red if of_red != 0 else green if of_green != 0 else blue
-            _by_factor(own, of_red + of_green + of_blue, shift, least, most, row)
+            _by_factor(own, of_red + of_green + of_blue, plus, unit, more, row)
         else:
             for x in range(len(row)):
-                value = of_red * red[x] + of_green * green[x] + of_blue * blue[x] + shift
-                row[x] = min(max(value, least), most)
+                value = of_red * red[x] + of_green * green[x] + of_blue * blue[x] + plus
+                row[x] = min(max(value, _NONE), _WHITE) * unit + more
 
 
 @njit(**_OPTIONS)  # type: ignore[untyped-decorator]
-def _by_factor(values: NDArray[Any], factor: Any, shift: Any, low: Any, high: Any, out: NDArray[Any]) -> None:
+def _by_factor(
+    values: NDArray[Any], factor: Any, plus: Any, scale: Any, shift: Any, out: NDArray[Any]
+) -> None:
     for x in range(len(out)):
-        out[x] = min(max(factor * values[x] + shift, low), high)
+        out[x] = min(max(factor * values[x] + plus, _NONE), _WHITE) * scale + shift
 
 
 @njit(**_OPTIONS)  # type: ignore[untyped-decorator]
@@ -373,13 +400,13 @@ def _rows_seen(m: NDArray[Any], reach: Any, height: int, width: int, source_heig
 )  # fmt: skip
 def warp(
     images: NDArray[Any], maps: NDArray[Any], reach: NDArray[Any], bent: NDArray[Any],
-    padding: int, fill: NDArray[Any], colors: NDArray[Any], low: NDArray[Any],
-    high: NDArray[Any], out: NDArray[Any],
+    padding: int, fill: NDArray[Any], colors: NDArray[Any], scale: NDArray[Any],
+    shift: NDArray[Any], out: NDArray[Any],
 ) -> None:  # fmt: skip
     """Write ``images``, uint8 ``(N, C, H, W)``, warped and colored, to ``out``, float32 ``(N, C, h, w)``.
 
     ``maps`` ``(N, 3, 3)``, ``reach`` ``(N, 2)`` as x and y, ``bent`` ``(N, 2, h, w)`` or of no image, ``padding`` 0 for
-    zeros, 1 replicate, 2 reflect, ``fill`` ``(C,)``, ``colors`` ``(N, C, C + 1)``, ``low`` and ``high`` ``(C,)``.
+    zeros, 1 replicate, 2 reflect, ``fill`` ``(C,)``, ``colors`` ``(N, C, C + 1)``, ``scale`` and ``shift`` ``(C,)``.
     """
     channels, height, width = images.shape[1:]
     h, w = out.shape[2:]
@@ -392,15 +419,16 @@ def warp(
     around = np.uint64(0)
     for c in range(channels):
         around |= np.uint64(fill[c]) << np.uint64(21 * c)
+    unbent = bent[:0].reshape((0, h, w))
     for n in range(len(out)):
         image, m, color, pixels = images[n], maps[n], colors[n], out[n].reshape((channels, h * w))
-        field = bent[n] if len(bent) else bent.reshape((0, h, w))
+        field = bent[n] if len(bent) and bent[n].any() else unbent
         straight = m[2, 0] == 0 and m[2, 1] == 0 and len(field) == 0
         upright = straight and m[0, 1] == 0 and m[1, 0] == 0
         wide = reach[n, 0] > 1 or reach[n, 1] > 1
         moved = upright and _by_whole_pixels(m)
         if upright and wide:
-            _upright(image, m, reach[n], padding, fill, color, low, high, w, pixels)
+            _upright(image, m, reach[n], padding, fill, color, scale, shift, w, pixels)
             continue
         if not moved:
             first, last = 0, height - 1
@@ -419,4 +447,4 @@ def warp(
                 else:
                     _sampled(packed, height, width, padding, count, xs, ys, index, weights, sums)
                 _unpacked(sums, count, lines)
-            _colored(lines, count, color, low, high, y * w, pixels)
+            _colored(lines, count, color, scale, shift, y * w, pixels)

@@ -39,6 +39,7 @@ def part(cls: _T) -> _T:
     made: Any = pydantic_dataclass(frozen=True, kw_only=True, config=ConfigDict(strict=True, extra="forbid"))(cls)
     validate = made.__init__
     names = [f.name for f in dataclasses.fields(made)]
+    called = cls.__name__.removesuffix("Config").lower()  # what users know the field "name" as
     arrange: Callable[[dict[str, Any]], dict[str, Any]] = getattr(made, "arranged", dict)
 
     @functools.wraps(validate)
@@ -47,7 +48,8 @@ def part(cls: _T) -> _T:
             validate(self, **arrange(options))
         except ValidationError as error:
             failures = error.errors(include_url=False)
-            raise ConfigError(validation_message("training", names, failures)) from None
+            message = validation_message("training", names, failures)
+            raise ConfigError(message.replace("training: name=", f"training: {called}=", 1)) from None
 
     made.__init__ = __init__
     return cast(_T, made)

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from striate.train.config.base import BelowOne, Count, NotNegative, Positive, Share, listed_values, option, part
 
-__all__ = ["OPTIMIZERS", "SCHEDULES", "Group", "OptimizerConfig", "ScheduleConfig"]
-
-OPTIMIZERS = (
-    "sgd", "adagrad", "adadelta", "rmsprop", "adam", "adamw", "nadam", "radam", "lars", "muon",
-)  # fmt: skip
-SCHEDULES = ("constant", "step", "multi-step", "exponential", "cosine", "one-cycle", "warm-restarts", "plateau")
+__all__ = ["Group", "OptimizerConfig", "ScheduleConfig"]
 
 Optimizer = Literal["sgd", "adagrad", "adadelta", "rmsprop", "adam", "adamw", "nadam", "radam", "lars", "muon"]
 Schedule = Literal[
@@ -34,6 +29,13 @@ class Group:
     weight_decay: NotNegative | None = option(None, "Their decay; none means that of the others.")
 
 
+def _groups(value: Any) -> Any:
+    """Read groups as files write them, each a mapping."""
+    if not isinstance(value, list | tuple):
+        return value
+    return tuple(Group(**entry) if isinstance(entry, dict) else entry for entry in value)
+
+
 @part
 class OptimizerConfig:
     """Which optimizer, and how it is set."""
@@ -49,7 +51,7 @@ class OptimizerConfig:
     decay_all: bool = option(False, "Let norms and biases decay as well.")
     lookahead: Count | None = option(None, "Steps between two of Lookahead's; none means without it.")
     lookahead_share: Share = option(0.5, "How far Lookahead goes toward the fast weights.")
-    groups: Annotated[tuple[Group, ...], listed_values] = option((), "Weights that are trained in another way.")
+    groups: Annotated[tuple[Group, ...], BeforeValidator(_groups)] = option((), "Weights that are trained in another way.")
 
 
 @part

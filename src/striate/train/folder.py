@@ -30,6 +30,7 @@ from striate.spec import Network
 from striate.spec.files import parse_yaml
 from striate.train.checkpoint import CHECKPOINT, model_tensors
 from striate.train.config import TrainConfig
+from striate.train.config.reading import to_data
 
 __all__ = ["RunFolder", "RunRecord"]
 
@@ -81,7 +82,7 @@ class RunRecord:
             },
             "preprocess": self.preprocess.to_data(),
             "augment": self.augment.to_data(),
-            "training": dataclasses.asdict(self.training),
+            "training": to_data(self.training),
             "module": self.module,
             "network": self.network.to_data() if self.network else None,
         }

@@ -204,7 +204,7 @@ class _Loop:
         images, targets = self.prepared.inputs(batch)
 
         def loss_of(logits: Tensor) -> Tensor:
-            return F.cross_entropy(logits, targets, label_smoothing=config.label_smoothing)
+            return F.cross_entropy(logits, targets, label_smoothing=config.loss.label_smoothing)
 
         loss = loss_of(self.module(images))
         for extra in aux_losses(self.module, loss_of):
@@ -212,7 +212,7 @@ class _Loop:
         value = loss.item()
         if not math.isfinite(value):
             torch.manual_seed(_step_seed(config.seed, step))  # the same dropout again
-            raise _NotFinite("loss", step + 1, config.lr, *first_not_finite(self.module, images))
+            raise _NotFinite("loss", step + 1, config.optimizer.lr, *first_not_finite(self.module, images))
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
@@ -227,7 +227,7 @@ class _Loop:
             with closing(self.prepared.val.pieces(64)) as pieces:
                 images = record.preprocess.normalize(next(pieces).to(self.prepared.device))
             found = first_not_finite(self.module.eval(), images)
-            raise _NotFinite("validation loss", self.progress.step, self.config.lr, *found)
+            raise _NotFinite("validation loss", self.progress.step, self.config.optimizer.lr, *found)
         self.progress = self.progress.measured(measured.accuracy, measured.loss)
         better = self.progress.best_step == self.progress.step
         yield Validated(

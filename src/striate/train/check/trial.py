@@ -133,7 +133,7 @@ class _Steps:
         """Return logits, their loss, and the loss with what auxiliary heads add."""
 
         def loss_of(logits: Tensor) -> Tensor:
-            return F.cross_entropy(logits, targets, label_smoothing=self.config.label_smoothing)
+            return F.cross_entropy(logits, targets, label_smoothing=self.config.loss.label_smoothing)
 
         self.module.train()
         logits = self.module(images)

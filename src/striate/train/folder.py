@@ -10,7 +10,6 @@ preprocess.safetensors    what preprocessing needs of larger tensors, if any
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import re
 import shutil

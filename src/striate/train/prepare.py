@@ -36,6 +36,8 @@ from striate.spec import Network
 from striate.train.config import TrainConfig
 from striate.train.fits import check_module, check_network
 from striate.train.folder import RunRecord
+from striate.train.losses import Loss, make_loss
+from striate.train.methods import check_schedule
 
 __all__ = ["Prepared", "prepare", "resolve_device"]
 
@@ -51,6 +53,7 @@ class Prepared:
         train: The training split.
         val: The validation split.
         augment: What is done to training images, if anything.
+        loss: What is minimized, of logits and targets.
         threads: How many threads torch is to use.
         record: What will stand in ``run.yaml``.
     """
@@ -60,6 +63,7 @@ class Prepared:
     train: AnyDataset
     val: AnyDataset
     augment: Augment | None
+    loss: Loss
     record: RunRecord
     device: torch.device
     threads: int
@@ -92,15 +96,27 @@ def prepare(network: Network | nn.Module, data: str | Path | Source, config: Tra
     images = len(source.split_targets("train"))
     source.split_targets("val")
     check_fit(config.images.preprocess, shape, images)
+    check_schedule(config.schedule, config.epochs)
     augment = _augment(config, source)
     wanted = Preprocess(
-        shape, stored=_stored(config, shape), resize=Resize(config.images.resize), channel_order=config.images.channel_order
+        shape,
+        stored=_stored(config, shape),
+        resize=Resize(config.images.resize),
+        channel_order=config.images.channel_order,
     )
     train = open_split(
-        source, "train", wanted.stored_shape, resize=wanted.resize, skip_bad_images=config.images.skip_bad_images
+        source,
+        "train",
+        wanted.stored_shape,
+        resize=wanted.resize,
+        skip_bad_images=config.images.skip_bad_images,
     )
     val = open_split(
-        source, "val", wanted.stored_shape, resize=wanted.resize, skip_bad_images=config.images.skip_bad_images
+        source,
+        "val",
+        wanted.stored_shape,
+        resize=wanted.resize,
+        skip_bad_images=config.images.skip_bad_images,
     )
     described = isinstance(network, Network)
     module = build(network, seed=config.seed) if isinstance(network, Network) else network
@@ -114,6 +130,7 @@ def prepare(network: Network | nn.Module, data: str | Path | Source, config: Tra
     )
     if augment is not None:
         augment = augment.adapted(fitted(augment.recipe, train), shape[1:], preprocess)
+    loss = make_loss(config.loss, train.targets, len(source.class_names), device)
     record = RunRecord(
         network=network if isinstance(network, Network) else None,
         module=None if described else f"{type(module).__module__}.{type(module).__qualname__}",
@@ -139,6 +156,7 @@ def prepare(network: Network | nn.Module, data: str | Path | Source, config: Tra
         train=train,
         val=val,
         augment=augment,
+        loss=loss,
         record=record,
         device=device,
         threads=_threads(network, config),
@@ -164,7 +182,9 @@ def _augment(config: TrainConfig, source: Source) -> Augment | None:
     """Return the augmentation that is wanted, as yet of images as they lie; None if none is."""
     wanted = recipe(config.images.augment)
     if wanted.for_signals:
-        raise ConfigError(f"augment={config.images.augment!r}: is for signals, and {source.name} holds images.")
+        raise ConfigError(
+            f"augment={config.images.augment!r}: is for signals, and {source.name} holds images."
+        )
     names = source.class_names
     return Augment(wanted, num_classes=len(names), class_names=names) if wanted.effects else None
 

@@ -64,7 +64,9 @@ def estimate(
 def _kept(optimizer: OptimizerConfig) -> int:
     """Return how many numbers an optimizer keeps for each weight."""
     moving = 1 if optimizer.momentum else 0
-    own = {"sgd": moving, "lars": moving, "muon": 1, "adagrad": 1, "rmsprop": 1 + moving}.get(optimizer.name, 2)
+    own = {"sgd": moving, "lars": moving, "muon": 1, "adagrad": 1, "rmsprop": 1 + moving}.get(
+        optimizer.name, 2
+    )
     return own + (1 if optimizer.lookahead else 0)
 
 

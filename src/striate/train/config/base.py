@@ -1,4 +1,4 @@
-"""What the parts of a configuration have in common: frozen values, checked when they are made, documented where they stand.
+"""What the parts of a configuration have in common: frozen values, checked when made, documented where they stand.
 
 It does not load torch.
 """
@@ -16,7 +16,17 @@ from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 from striate.errors import ConfigError, validation_message
 
-__all__ = ["BelowOne", "Count", "Finite", "NotNegative", "Positive", "Share", "listed_values", "option", "part"]
+__all__ = [
+    "BelowOne",
+    "Count",
+    "Finite",
+    "NotNegative",
+    "Positive",
+    "Share",
+    "listed_values",
+    "option",
+    "part",
+]
 
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -33,10 +43,12 @@ def option(default: Any, help: str) -> Any:
     return field(default=default, metadata={"help": help})
 
 
-@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(option,))
+@dataclass_transform(frozen_default=True, kw_only_default=True)
 def part(cls: _T) -> _T:
     """Make ``cls`` a frozen value with keyword arguments alone, whose errors are one sentence."""
-    made: Any = pydantic_dataclass(frozen=True, kw_only=True, config=ConfigDict(strict=True, extra="forbid"))(cls)
+    made: Any = pydantic_dataclass(frozen=True, kw_only=True, config=ConfigDict(strict=True, extra="forbid"))(
+        cls
+    )
     validate = made.__init__
     names = [f.name for f in dataclasses.fields(made)]
     called = cls.__name__.removesuffix("Config").lower()  # what users know the field "name" as

@@ -42,6 +42,10 @@ class RegularizationConfig:
 class AveragingConfig:
     """Means of the weights of many steps, which answer in their place."""
 
-    ema: Annotated[float, Field(gt=0, lt=1)] | None = option(None, "Decay of an exponential mean, such as 0.999.")
-    swa: Annotated[float, Field(ge=0, lt=1)] | None = option(None, "Share of the steps after which SWA begins.")
+    ema: Annotated[float, Field(gt=0, lt=1)] | None = option(
+        None, "Decay of an exponential mean, such as 0.999."
+    )
+    swa: Annotated[float, Field(ge=0, lt=1)] | None = option(
+        None, "Share of the steps after which SWA begins."
+    )
     swa_every: Count = option(1, "Epochs between two weights that SWA takes.")

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from striate.errors import ConfigError
+from striate.errors import ConfigError, did_you_mean
 from striate.train.config.base import Count, option, part
 from striate.train.config.keeping import CheckpointConfig
 from striate.train.config.optimizing import OptimizerConfig, ScheduleConfig
@@ -83,7 +83,9 @@ class TrainConfig:
         10.0, "How often every image is shown; may be a fraction."
     )
     batch_size: Count = option(64, "Images per step.")
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = option(0, "Initialization, order and dropout are functions of it.")
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = option(
+        0, "Initialization, order and dropout are functions of it."
+    )
     device: str = option("auto", "auto, cpu, cuda, cuda:1, mps.")
     patience: Count | None = option(None, "Stop after so many epochs without a better validation.")
     optimizer: OptimizerConfig = option(OptimizerConfig(), "What changes the weights.")
@@ -96,16 +98,19 @@ class TrainConfig:
 
     @staticmethod
     def arranged(options: dict[str, Any]) -> dict[str, Any]:
-        """Return ``options`` with those of groups put into their groups."""
+        """Return ``options`` with those of groups put into their groups; their own names count more."""
+        known = [f.name for f in dataclasses.fields(TrainConfig)]
         own: dict[str, Any] = {}
         grouped: dict[str, dict[str, Any]] = {}
-        for name, value in options.items():
-            if name in GROUPS and isinstance(value, Mapping):
-                grouped.setdefault(name, {}).update(value)
-            elif name in GROUPS and isinstance(value, str):
-                grouped.setdefault(name, {})["name"] = value
-            elif name in LEAVES:
+        for name, value in sorted(options.items(), key=lambda option: option[0] in LEAVES):
+            if name in LEAVES:
                 grouped.setdefault(LEAVES[name], {})[name] = value
+            elif name not in known:
+                names = [*known, *LEAVES]
+                hint = did_you_mean(name, names)
+                raise ConfigError(f"training has no option {name!r}.{hint} It takes: {', '.join(names)}.")
+            elif name in GROUPS and isinstance(value, Mapping | str):
+                grouped[name] = {"name": value} if isinstance(value, str) else dict(value)
             else:
                 own[name] = value
         for group, values in grouped.items():
@@ -114,8 +119,10 @@ class TrainConfig:
         return own
 
 
+_HINTS: Mapping[str, Any] = typing.get_type_hints(TrainConfig)
+
 GROUPS: Mapping[str, type[Any]] = MappingProxyType(
-    {name: kind for name, kind in typing.get_type_hints(TrainConfig).items() if dataclasses.is_dataclass(kind)}
+    {name: kind for name, kind in _HINTS.items() if isinstance(kind, type) and dataclasses.is_dataclass(kind)}
 )
 """The groups of options, each with its class."""
 

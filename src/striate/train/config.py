@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from dataclasses import field
+from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, ValidationError
@@ -57,7 +58,7 @@ _Steps = Annotated[str, AfterValidator(_steps)]
 
 def _augmentation(value: Any) -> Any:
     """Return what stands for a recipe in a run: its name, or the text of its file."""
-    if value == _NONE or not (isinstance(value, str) or hasattr(value, "to_yaml")):
+    if value == _NONE or not (isinstance(value, str | Path) or hasattr(value, "to_yaml")):
         return value
     from striate.data.augment import RECIPES, recipe  # which loads torch
 

@@ -164,7 +164,8 @@ def _augment(config: TrainConfig, source: Source) -> Augment | None:
     """Return the augmentation that is wanted, as yet of images as they lie; None if none is."""
     wanted = recipe(config.augment)
     if wanted.for_signals:
-        raise ConfigError(f"augment={config.augment!r}: is for signals, and {source.name} holds images.")
+        name = config.augment if "\n" not in config.augment else "the recipe"
+        raise ConfigError(f"augment: {name} is for signals, and {source.name} holds images.")
     names = source.class_names
     return Augment(wanted, num_classes=len(names), class_names=names) if wanted.effects else None
 

@@ -88,6 +88,29 @@ class Plan:
         other.bends, other.later = [*self.bends], [*self.later]
         return other
 
+    def of(self, numbers: NDArray[np.int64]) -> Plan:
+        """Return what is to be done to images ``numbers`` ``(n,)`` alone, as a plan to be rendered."""
+        place = np.full(self.count, -1)
+        place[numbers] = np.arange(len(numbers))
+
+        def part(rows: Rows) -> tuple[Rows, NDArray[np.int64]]:
+            """Return ``rows`` within the part, and where in ``rows`` they stand."""
+            if isinstance(rows, slice):
+                return rows, numbers
+            kept = np.flatnonzero(place[rows] >= 0)
+            return place[rows[kept]], kept
+
+        other = copy.copy(self)
+        other.count, other.maps, other.colors = len(numbers), self.maps[numbers], self.colors[numbers]
+        other.bends, other.later = [], []
+        for bend in self.bends:
+            rows, kept = part(bend.rows)
+            other.bends.append(Bend(bend.sigma, rows, bend.alpha[kept], bend.keys[kept]))
+        for effect, whole, values in self.later:
+            rows, kept = part(whole)
+            other.later.append(Entry(effect, rows, {name: drawn[kept] for name, drawn in values.items()}))
+        return other
+
     def move(self, rows: Rows, maps: Floats) -> None:
         """Change geometry by ``maps`` ``(n, 3, 3)``, from places after the change to places before."""
         compose(self.maps, self._numbers(rows), maps, first=False)

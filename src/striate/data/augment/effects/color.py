@@ -66,8 +66,9 @@ def _three(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-_Finite = Annotated[float, Field(allow_inf_nan=False)]
-Triple = Annotated[tuple[_Finite, _Finite, _Finite], BeforeValidator(_three)]
+_Eigenvalue = Annotated[float, Field(ge=0, le=100)]
+_Entry = Annotated[float, Field(ge=-1.01, le=1.01)]
+_Eigenvector = Annotated[tuple[_Entry, _Entry, _Entry], BeforeValidator(_three)]
 
 
 class Color(Effect):
@@ -261,18 +262,20 @@ class PCAColor(Color):
 
     Attributes:
         std: The standard deviation of each a_k, within 0 to 10.
-        eigenvalues: Of the covariance of pixels of 0..1, the greatest first. None stands for those of ImageNet; in
-            training, for those of the training split.
-        eigenvectors: As many rows.
+        eigenvalues: Of the covariance of pixels of 0..1, the greatest first, within 0 to 100. None stands for those of
+            ImageNet; in training, for those of the training split.
+        eigenvectors: As many rows, of numbers within -1 to 1, or 0.01 beyond as rounding makes them.
     """
 
     draws: ClassVar[int] = 6
     words: ClassVar[str] = "tinted {red:+.2f}, {green:+.2f}, {blue:+.2f}"
 
     std: Annotated[float, Field(ge=0, le=10)] = 0.1
-    eigenvalues: Triple | None = None
+    eigenvalues: Annotated[tuple[_Eigenvalue, _Eigenvalue, _Eigenvalue] | None, BeforeValidator(_three)] = (
+        None
+    )
     eigenvectors: Annotated[
-        tuple[Triple, Triple, Triple] | None,
+        tuple[_Eigenvector, _Eigenvector, _Eigenvector] | None,
         BeforeValidator(_three),
     ] = None
 

@@ -58,10 +58,10 @@ class Plan:
         self.count = count
         self.size = size
         self.frame = source  # height and width of what the next geometric effect changes
-        self.maps = np.zeros((count, 3, 3))  # from places in the frame to places in the source
-        self.maps[:, range(3), range(3)] = 1
-        self.colors = np.zeros((count, 4, 4))
-        self.colors[:, range(4), range(4)] = 1
+        self.maps = np.empty((count, 3, 3))  # from places in the frame to places in the source
+        self.maps[:] = np.eye(3)
+        self.colors = np.empty((count, 4, 4))
+        self.colors[:] = np.eye(4)
         self.bends: list[Bend] = []
         self.later: list[Entry] = []  # effects on pixels, to be done when geometry and color are
         self.mixed: dict[

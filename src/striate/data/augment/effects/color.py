@@ -52,6 +52,7 @@ _CHROMA = np.eye(3) - np.tile(LUMA, (3, 1))  # takes the luma out
 _QUARTER_TURN = np.linalg.inv(_TO_YIQ) @ [[0, 0, 0], [0, 0, 1], [0, -1, 0]] @ _TO_YIQ
 _ORDERS = np.array(list(permutations(range(3))))
 _WHITE = 255.0
+_LAST_ROW = np.array([0.0, 0.0, 0.0, 1.0])
 
 # Of the pixels of ImageNet, of 0..1, as used since AlexNet.
 _IMAGENET_VALUES = (0.2175, 0.0188, 0.0045)
@@ -87,10 +88,10 @@ class Color(Effect):
 def _matrices(linear: Any, shift: Any = 0.0) -> Floats:
     """Return ``linear`` ``(n, 3, 3)`` and then ``shift`` ``(n, 3)`` as ``(n, 4, 4)``."""
     linear, shift = np.asarray(linear, float), np.asarray(shift, float)
-    colors = np.zeros((max(len(linear), len(shift) if shift.ndim else 1), 4, 4))
+    colors = np.empty((max(len(linear), len(shift) if shift.ndim else 1), 4, 4))
     colors[:, :3, :3] = linear
     colors[:, :3, 3] = shift
-    colors[:, 3, 3] = 1
+    colors[:, 3] = _LAST_ROW
     return colors
 
 

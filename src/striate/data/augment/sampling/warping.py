@@ -33,6 +33,7 @@ _MOST_SHRINKING = 64  # of what is turned; a pixel is then of 16,384
 _FARTHEST = 1e9  # pixels; places are counted in float32
 _WHITE = 255
 _LEAST_PIXELS = 2**16  # of a batch, that are worth a second thread
+_SUMMED = 32  # bytes in the time of one pixel that is sampled
 
 _pool: ThreadPoolExecutor | None = None
 
@@ -84,18 +85,25 @@ class Warp:
         That is how far one output pixel extends in the source, in the middle of the image, and at least 1. Where axes
         are turned, sheared or bent, less than 1.25 counts as 1, and more than 64 as 64.
         """
-        height, width = self.size
-        middle = self.maps @ np.array([width / 2, height / 2, 1.0])
-        slopes = (
-            self.maps[:, :2, :2] - middle[:, :2, None] / middle[:, 2:, None] * self.maps[:, 2:, :2]
-        ) / middle[:, 2:, None]
+        tilted = self.maps[:, 2, :2].any(1)
+        slopes = self._slopes() if tilted.any() else self.maps[:, :2, :2]
         reach = np.hypot(slopes[..., 0], slopes[..., 1])
-        turned = (self.maps[:, [0, 1, 2, 2], [1, 0, 0, 1]] != 0).any(1)
+        turned = tilted | (self.maps[:, 0, 1] != 0) | (self.maps[:, 1, 0] != 0)
         if self.bent is not None:
             turned |= self.bent.flatten(1).any(1).cpu().numpy()
-        least = np.where(turned, _LEAST_SHRINKING, 1)[:, None]
+        least = np.where(turned, _LEAST_SHRINKING, 1.0)[:, None]
         most = np.where(turned[:, None], _MOST_SHRINKING, np.array(source[::-1]))
         return np.clip(np.where(reach > least, reach, 1), 1, np.maximum(most, 1)).astype(np.float32)
+
+    def _slopes(self) -> NDArray[np.float64]:
+        """Return how places in the source change with those in the middle of the output, ``(N, 2, 2)``."""
+        height, width = self.size
+        middle = self.maps @ np.array([width / 2, height / 2, 1.0])
+        below = middle[:, 2:, None]
+        slopes: NDArray[np.float64] = (
+            self.maps[:, :2, :2] - middle[:, :2, None] / below * self.maps[:, 2:, :2]
+        ) / below
+        return slopes
 
 
 def compose(
@@ -122,7 +130,7 @@ def channel_means(images: Tensor) -> NDArray[np.float64]:
     if engine is None:
         return on_torch.channel_means(images).numpy()
     pixels, means = images.contiguous().numpy(), np.empty(images.shape[:2])
-    _on_threads(engine.channel_means, images.numel(), pixels, means)
+    _on_threads(engine.channel_means, images.numel() // _SUMMED, pixels, means)
     return means
 
 

@@ -134,8 +134,8 @@ def test_a_run_of_schema_1(toy_run, tmp_path):
     [
         ({"shape": [1, 9, 8]}, "shape (1, 9, 8) is not the network's input (1, 8, 8)"),
         ({"shape": [1, 8]}, "not enough values to unpack"),
-        ({"stored": [7, 9]}, "stored=(7, 9): must be at least the input, 8×8, on both axes."),
-        ({"stored": 9}, "TypeError: 'int' object is not subscriptable"),
+        ({"stored": [7, 9]}, "stored=(7, 9): must be height and width in pixels, 1 to 65535, at least those of"),
+        ({"stored": 9}, "stored=9: must be height and width in pixels, 1 to 65535, at least those of the input, 8×8."),
         ({"resize": {"policy": "strech", "fill": 0}}, "Did you mean 'stretch'?"),
         ({"resize": {"policy": "fit", "fil": 0}}, "TypeError: "),
         ({"resize": "fit"}, "TypeError: "),

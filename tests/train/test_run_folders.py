@@ -10,6 +10,8 @@ from safetensors.torch import load_file, save_file
 from toys import message_of, tiny, trained
 
 from striate import Run
+from striate.data import Recipe
+from striate.data.augment.effects import HorizontalFlip
 from striate.errors import RunError, WeightsError
 from striate.spec import BatchNorm, Conv, Flatten, Linear, Network
 from striate.train import RunFolder
@@ -156,3 +158,13 @@ def test_checkpoints_hold_buffers_and_the_optimizer(tmp_path):
 
 def test_a_run_is_opened_by_text_or_path(toy_run):
     assert Run(str(toy_run)).network == Run(toy_run).network == tiny()
+
+
+def test_a_run_folder_makes_nothing_else_be_opened(tmp_path):
+    trained(tmp_path / "run")
+    recipe = tmp_path / "other.yaml"
+    Recipe((HorizontalFlip(),)).save(recipe)
+    file = tmp_path / "run" / "run.yaml"
+    file.write_text(file.read_text().replace("augment: none", f"augment: {recipe}"))
+    told = message_of(RunError, RunFolder.open, tmp_path / "run")
+    assert "is neither the name of a recipe nor its text" in told

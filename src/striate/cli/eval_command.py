@@ -44,4 +44,8 @@ def command(
     from striate.run import Run
 
     evaluation = Run(run).evaluate(split, data, device=device, skip_bad_images=skip_bad_images, views=views)
-    say(json.dumps(evaluation.to_data(), indent=1) if as_json else evaluation)
+    seen = {} if views == "center" else {"views": views}
+    if as_json:
+        say(json.dumps(seen | evaluation.to_data(), indent=1))
+    else:
+        say("\n".join([*(f"views: {name}" for name in seen.values()), str(evaluation)]))

@@ -22,7 +22,7 @@ import yaml
 from torch import Tensor, nn
 
 from striate.analyze import analyze
-from striate.data import Preprocess, Recipe
+from striate.data import RECIPES, Preprocess, Recipe
 from striate.errors import DescriptionError, RunError, WeightsError
 from striate.nn import build, read_tensors, set_weights, write_tensors
 from striate.spec import Network
@@ -118,12 +118,21 @@ class RunRecord:
                 class_names=class_names,
                 preprocess=preprocess,
                 augment=Recipe.from_data(data["augment"]) if "augment" in data else Recipe(),
-                training=TrainConfig(**data["training"]),
+                training=_training(data["training"]),
                 versions=dict(data["versions"]),
                 created=str(data["created"]),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise RunError(f"its run.yaml is damaged ({type(error).__name__}: {error}).") from None
+
+
+def _training(options: dict[str, Any]) -> TrainConfig:
+    """Read the configuration; of a file that it names nothing is opened."""
+    images = options.get("images")
+    augment = options.get("augment", images.get("augment", "none") if isinstance(images, dict) else "none")
+    if augment not in RECIPES and "\n" not in augment:
+        raise ValueError(f"training: augment={augment!r:.80} is neither the name of a recipe nor its text")
+    return TrainConfig(**options)
 
 
 def _tensors(path: Path) -> dict[str, Tensor]:

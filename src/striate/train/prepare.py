@@ -182,9 +182,8 @@ def _augment(config: TrainConfig, source: Source) -> Augment | None:
     """Return the augmentation that is wanted, as yet of images as they lie; None if none is."""
     wanted = recipe(config.images.augment)
     if wanted.for_signals:
-        raise ConfigError(
-            f"augment={config.images.augment!r}: is for signals, and {source.name} holds images."
-        )
+        name = config.images.augment if "\n" not in config.images.augment else "the recipe"
+        raise ConfigError(f"augment: {name} is for signals, and {source.name} holds images.")
     names = source.class_names
     return Augment(wanted, num_classes=len(names), class_names=names) if wanted.effects else None
 

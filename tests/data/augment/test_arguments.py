@@ -18,6 +18,11 @@ def mixing(num_classes=3):
     return Augment(Recipe((effect("Mixup"),)), num_classes=num_classes)
 
 
+def preprocess(*shape):
+    return Preprocess(shape, (Quantize(4),))
+
+
+FORWARD = "must be a slice of whole numbers with a step of at least 1, such as slice(0, 32)."
 WRONG_CALLS = {
     "float images": (
         lambda: Augment("cifar")(IMAGES.float()),
@@ -64,6 +69,32 @@ WRONG_CALLS = {
     "square indices": (lambda: Augment("cifar")(IMAGES, indices=NUMBERS[None]), "indices of shape (1, 4): must be"),
     "a seed below 0": (lambda: Augment("cifar")(IMAGES, seed=-1), "seed=-1: must be a whole number from 0 to 2^63 -"),
     "a fractional seed": (lambda: Augment("cifar")(IMAGES, seed=1.5), "seed=1.5: must be a whole number from 0"),
+    "half a share": (
+        lambda: Augment("cifar")(IMAGES, share=slice(0.5)),
+        f"share=slice(None, 0.5, None): {FORWARD}",
+    ),
+    "a share backwards": (
+        lambda: Augment("cifar")(IMAGES, share=slice(None, None, -1)),
+        f"share=slice(None, None, -1): {FORWARD}",
+    ),
+    "a mixed share backwards": (
+        lambda: mixing()(IMAGES, NUMBERS, share=slice(None, None, -1)),
+        f"share=slice(None, None, -1): {FORWARD}",
+    ),
+    "a share of steps of none": (lambda: mixing()(IMAGES, NUMBERS, share=slice(0, 4, 0)), "share=slice(0, 4, 0): "),
+    "a share that is a list": (lambda: mixing()(IMAGES, NUMBERS, share=[0]), "share=[0]: must be a slice of whole"),
+    "preprocessing of color": (
+        lambda: Augment("cifar", preprocess=preprocess(3, 8, 8))(IMAGES[:, :1]),
+        "images become 1×8×8, and preprocess is for 3×8×8; give Augment images, or a size, that fit.",
+    ),
+    "preprocessing of grey": (
+        lambda: Augment("cifar", preprocess=preprocess(1, 8, 8))(IMAGES),
+        "images become 3×8×8, and preprocess is for 1×8×8; give Augment images, or a size, that fit.",
+    ),
+    "preprocessing of another size": (
+        lambda: Augment("cifar", preprocess=preprocess(3, 8, 9))(IMAGES),
+        "images become 3×8×8, and preprocess is for 3×8×9; give",
+    ),
     "a step too far": (lambda: Augment("cifar")(IMAGES, step=2**63), "step=9223372036854775808: must be a whole"),
 }  # fmt: skip
 
@@ -87,6 +118,18 @@ WRONG_ARGUMENTS = {
     "fractions": ({"size": (2.5, 3)}, f"size=(2.5, 3): {SIZE}"),
     "three sizes": ({"size": (3, 8, 8)}, f"size=(3, 8, 8): {SIZE}"),
     "too large": ({"size": (8, 2**16)}, f"size=(8, 65536): {SIZE}"),
+    "a size of signals": (
+        {"recipe": Recipe((effect("Gain"),)), "size": (8, 8)},
+        "Gain is for signals; leave out size, which is for images.",
+    ),
+    "preprocessing of signals": (
+        {"recipe": Recipe((effect("Gain"),)), "preprocess": preprocess(1, 8, 8)},
+        "Gain is for signals; leave out preprocess, which is for images.",
+    ),
+    "preprocessing of another size": (
+        {"size": (8, 9), "preprocess": preprocess(3, 8, 8)},
+        "size=(8, 9): must be that of preprocess, (8, 8), or None.",
+    ),
     "no classes": ({"num_classes": 0}, f"num_classes=0: {COUNT}"),
     "a truth": ({"num_classes": True}, f"num_classes=True: {COUNT}"),
     "a class": (
@@ -157,3 +200,16 @@ def test_two_results_at_once_are_two():
     others = [augmenting(images, step=step)[0] for step in range(2, 9)]
     assert torch.equal(first, before)
     assert all(not torch.equal(first, other) for other in others)
+
+
+@pytest.mark.parametrize("mixes", [False, True])
+@pytest.mark.parametrize(
+    "share", [slice(1, 4, 2), slice(-3, -1), slice(2, 99), slice(np.int64(1), 3)], ids=str
+)
+def test_a_share_is_any_slice_that_goes_forward(mixes, share):
+    images = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (4, 3, 8, 8), dtype=np.uint8))
+    augmenting = mixing() if mixes else Augment("cifar")
+    out, targets = augmenting(images, NUMBERS)
+    part, of_part = augmenting(images, NUMBERS, share=share)
+    assert torch.equal(part, out[share])
+    assert torch.equal(of_part, targets[share])

@@ -361,15 +361,47 @@ def test_images_of_several_labels():
         ({"size": (0, 8)}, DataError, "size=(0, 8): must be height and width of 1 to 2048 pixels."),
         ({"size": (8, 4000)}, DataError, "size=(8, 4000): must be height and width"),
         (
-            {"size": (2048, 2048), "count": 2},
+            {"size": (2048, 2048), "count": 14},
             DataError,
-            "2 images of 2048×2048 pixels make too large a sheet",
+            "14 images of 2048×2048 pixels make too large a sheet; choose a smaller size or fewer.",
+        ),
+        (
+            {"size": (256, 256), "count": 200, "augment": "mnist"},
+            DataError,
+            "200 images of 256×256 pixels with 2400 draws, from 200 that are read, make too large a sheet;",
+        ),
+        (
+            {"size": (2048, 2048), "count": 1, "augment": Recipe((Mixup(),))},
+            DataError,
+            "1 images of 2048×2048 pixels with 12 draws, from 32 that are read, make too large a sheet;",
         ),
     ],
-    ids=["recipe", "split", "class", "count-0", "count-201", "size-0", "size-4000", "too-large"],
+    ids=[
+        "recipe",
+        "split",
+        "class",
+        "count-0",
+        "count-201",
+        "size-0",
+        "size-4000",
+        "too-large",
+        "many-draws",
+        "mixed",
+    ],
 )
 def test_bad_arguments(options, error, message):
     assert message_of(error, show, "digits", **options).startswith(message)
+
+
+def test_the_size_of_stored_images_counts():
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (200, 1, 256, 256), np.uint8)
+    source = ArraySource("large", {"train": images}, {"train": np.zeros(200, np.int64)}, ("one",))
+    told = message_of(DataError, show, source, augment="mnist", count=200)
+    assert told.startswith(
+        "200 images of 256×256 pixels with 2400 draws, from 200 that are read, make too large"
+    )
+    assert len(show(source, count=200).images) == 200
 
 
 def test_an_empty_split():

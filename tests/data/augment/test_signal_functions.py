@@ -1,12 +1,16 @@
 """Signals against numpy.interp, against SciPy's filters and against slices."""
 
+from time import perf_counter
+
 import numpy as np
 import pytest
 import torch
 from scipy.ndimage import map_coordinates
 
+from striate.data.augment import Augment, Recipe
 from striate.data.augment.draws import image_keys
-from striate.data.augment.signals import add_noise, gain, mask, polarity, warp_signal
+from striate.data.augment.effects import TimeStretch
+from striate.data.augment.signals import add_noise, gain, mask, warp_signal
 
 KEYS = image_keys(3, 3, np.arange(4))
 PADDINGS = ("zeros", "replicate", "reflect")
@@ -91,12 +95,41 @@ def test_long_signals_are_placed_precisely():
     assert torch.equal(out[0, 0, 1:], ramp[0, 0, 1:] - 0.5)
 
 
-def test_gain_and_polarity(signals):
-    factors, flips = torch.tensor([1.0, 0.0, 2.5, -1.0]), torch.tensor([False, True, False, True])
+@pytest.mark.parametrize("padding", PADDINGS)
+@pytest.mark.parametrize("stretch", [0.02, 1e-3, 1e-5])
+def test_a_triangle_reaches_no_farther_than_a_signal_is_long(signals, padding, stretch):
+    short = signals[:, :, :31]
+    shifts, stretches = torch.tensor([0.0, 0.002, -0.001, 4.0]), torch.full((4,), stretch)
+    start = perf_counter()
+    out = warp_signal(short, shifts, stretches, padding)
+    assert perf_counter() - start < 1
+    for signal, result, shift in zip(short.numpy(), out.numpy(), shifts.double().numpy(), strict=True):
+        step = 1 / stretches[0].double().item()
+        for at in (0, 14, 15, 16, 30):
+            source = 15 + (at - 15 - shift) * step
+            taps = np.arange(np.floor(source - 31) + 1, np.floor(source - 31) + 63)
+            weights = np.maximum(0, 1 - np.abs(taps - source) / 31)
+            places = taps.astype(np.int64)
+            inside = (places >= 0) & (places < 31)
+            if padding == "reflect":
+                places = np.where(places % 60 > 30, 60 - places % 60, places % 60)
+            values = signal[:, places.clip(0, 30)].astype(np.float64) * (inside | (padding != "zeros"))
+            assert result[:, at] == pytest.approx(values @ weights / weights.sum(), abs=1e-5)
+
+
+@pytest.mark.parametrize("padding", PADDINGS)
+def test_many_stretches_are_done_soon_and_stay_finite(padding):
+    signals = torch.randn(4, 1, 200, generator=torch.Generator().manual_seed(7))
+    start = perf_counter()
+    for count in (5, 100):
+        done = [TimeStretch(factor=(0.1, 0.1))] * count
+        assert Augment(Recipe(done, padding=padding))(signals)[0].isfinite().all()
+    assert perf_counter() - start < 2
+
+
+def test_gain(signals):
+    factors = torch.tensor([1.0, 0.0, 2.5, -1.0])
     assert torch.equal(gain(signals, factors), signals * factors[:, None, None])
-    assert torch.equal(
-        polarity(signals, flips), torch.stack([-s if f else s for s, f in zip(signals, flips, strict=True)])
-    )
 
 
 def test_noise_is_a_share_of_each_channels_deviation():
@@ -125,7 +158,6 @@ FUNCTIONS = {
     "add_noise": lambda s, i: add_noise(s, torch.tensor([0.0, 0.1, 2.0, 1.0])[i], KEYS[i]),
     "gain": lambda s, i: gain(s, torch.tensor([1.0, 0.1, 2.0, 1.5])[i]),
     "mask": lambda s, i: mask(s, torch.tensor([[0, 0], [1, 2], [5, 40], [90, 40]])[i], "mean"),
-    "polarity": lambda s, i: polarity(s, torch.tensor([False, True, True, False])[i]),
     **{
         f"warp-{padding}": lambda s, i, p=padding: warp_signal(s, SHIFTS[i], STRETCHES[i], p)
         for padding in PADDINGS

@@ -15,6 +15,7 @@ from striate.data import (
     Resize,
     Standardize,
     StandardizePixels,
+    Whiten,
     center,
     views,
 )
@@ -188,7 +189,7 @@ def test_views(count):
         ),
         (
             lambda: Preprocess((1, 8, 8), stored=(9, 7)),
-            "stored=(9, 7): must be at least the input, 8×8, on both axes.",
+            "stored=(9, 7): must be height and width in pixels, 1 to 65535, at least those of the input, 8×8.",
         ),
         (
             lambda: Preprocess((1, 8, 8), channel_order="bgr"),
@@ -215,3 +216,52 @@ def test_values_are_equal_that_hold_the_same():
     assert Quantize(3) == Quantize(3) != Quantize(4)
     assert Quantize(3) != 3
     assert Preprocess((1, 2, 2), (one,)) == Preprocess((1, 2, 2), (same,))
+
+
+@pytest.mark.parametrize("zca", [False, True])
+def test_autocast_changes_nothing(zca):
+    rng = np.random.default_rng(0)
+    components, _ = np.linalg.qr(rng.normal(size=(75, 75)))
+    values = (torch.from_numpy(v) for v in (rng.random(75), components[:20], rng.random(20)))
+    preprocess = Preprocess((3, 5, 5), (standardized(), GlobalContrast(), Whiten(zca, 0.1, *values)))
+    images = torch.from_numpy(rng.integers(0, 256, (4, 3, 5, 5), np.uint8))
+    alone = preprocess.normalize(images)
+    with torch.autocast("cpu", torch.bfloat16):
+        within = preprocess.normalize(images)
+        shown = preprocess.inverse(alone)
+    assert within.dtype == torch.float32
+    assert torch.equal(within, alone)
+    assert torch.equal(shown, preprocess.inverse(alone))
+
+
+WHOLE = "must be height and width in pixels, 1 to 65535, at least those of the input, 2×2."
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        "99",
+        9,
+        [9],
+        [9, 9, 9],
+        [9.0, 9],
+        ["9", "9"],
+        [True, 9],
+        [9, 2_000_000],
+        [9, 65536],
+        [1, 9],
+        [-9, 9],
+        [9, None],
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("schema", [1, 2])
+def test_a_stored_size_that_is_none_is_refused(stored, schema):
+    data = Preprocess((1, 2, 2), (standardized(1),), stored=(9, 8)).to_data()
+    assert Preprocess.from_data(data, {}).stored == (9, 8)
+    if schema == 1:
+        data = {"shape": [1, 2, 2], "mean": [0.4], "std": [0.1], "resize": [9, 8]}
+        assert Preprocess.from_data(data, {}).stored == (9, 8)
+    told = tuple(stored) if isinstance(stored, list) else stored
+    wrong = data | {"resize" if schema == 1 else "stored": stored}
+    assert message_of(DataError, Preprocess.from_data, wrong, {}) == f"stored={told!r}: {WHOLE}"

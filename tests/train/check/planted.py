@@ -80,6 +80,7 @@ HEAD = (Flatten(), Linear(3))
 CONV = (Conv(4, 3), ReLU())
 
 NETWORKS = [
+    Planted("crop-without-room", "warning", net(*CONV, *HEAD), options={"augment": "alexnet"}),
     Planted("input-shape", "error", net(Linear(3), input=(64,))),
     Planted("input-shape", "error", net(Reshape((1, 8, 8)), *CONV, *HEAD, input=(64,))),
     Planted("too-few-classes", "error", net(Flatten(), Linear(1)), source_of((1, 8, 8), classes=1)),

@@ -11,15 +11,38 @@ from torch import Tensor
 
 from striate.data.augment.effects import Effect
 from striate.data.augment.recipe import Recipe
+from striate.data.preprocess import Preprocess
 from striate.errors import ConfigError, DataError, bad_argument, did_you_mean, listed
 
-__all__ = ["check_images", "checked_count", "checked_size", "class_numbers", "index_array", "whole_number"]
+__all__ = [
+    "check_images",
+    "check_together",
+    "checked_count",
+    "checked_share",
+    "checked_size",
+    "class_numbers",
+    "index_array",
+    "whole_number",
+]
 
 _MOST_CLASSES = 1_000_000
 
 
-def check_images(images: Tensor, recipe: Recipe) -> None:
-    """Raise `DataError` unless ``images`` are images, or signals if the recipe is for those."""
+def check_together(recipe: Recipe, size: tuple[int, int] | None, preprocess: Preprocess | None) -> None:
+    """Raise `ConfigError` unless the arguments of `Augment` fit each other."""
+    if recipe.for_signals and (size or preprocess):
+        kind = next(effect.kind for effect in recipe.effects if effect.stage == "signal")
+        raise ConfigError(
+            f"{kind} is for signals; leave out {'size' if size else 'preprocess'}, which is for images."
+        )
+    if size and preprocess and size != preprocess.shape[1:]:
+        raise ConfigError(bad_argument("size", size, f"that of preprocess, {preprocess.shape[1:]}, or None"))
+
+
+def check_images(
+    images: Tensor, recipe: Recipe, size: tuple[int, int] | None, preprocess: Preprocess | None
+) -> None:
+    """Raise `DataError` unless ``images`` are images, or signals if the recipe is for those, and fit the output."""
     if not isinstance(images, Tensor):
         raise DataError(f"images: a {type(images).__name__}; must be a tensor, such as torch.from_numpy(…).")
     signals = images.ndim == 3
@@ -35,6 +58,12 @@ def check_images(images: Tensor, recipe: Recipe) -> None:
     if signals != recipe.for_signals and any(effect.kind != "Mixup" for effect in recipe.effects):
         wrong = next(effect.kind for effect in recipe.effects if effect.kind != "Mixup")
         raise DataError(f"{wrong} is for {'images' if signals else 'signals'}, and these are {got}.")
+    made = images.shape[1], *(size or images.shape[2:])
+    if preprocess is not None and made != preprocess.shape:
+        become, wanted = ("×".join(map(str, shape)) for shape in (made, preprocess.shape))
+        raise DataError(
+            f"images become {become}, and preprocess is for {wanted}; give Augment images, or a size, that fit."
+        )
 
 
 def index_array(indices: Tensor | NDArray[Any] | None, count: int) -> NDArray[Any]:
@@ -47,6 +76,20 @@ def index_array(indices: Tensor | NDArray[Any] | None, count: int) -> NDArray[An
             f"indices of shape {numbers.shape}: must be whole numbers, one for each of {count} images."
         )
     return numbers
+
+
+def checked_share(share: Any, count: int) -> slice | None:
+    """Return ``share`` of a batch of ``count`` images from its first to its last, or None if that is what it is."""
+    if share is None:
+        return None
+    try:
+        start, stop, step = share.indices(count) if isinstance(share, slice) else (0, 0, 0)
+    except (TypeError, ValueError):
+        step = 0
+    if step < 1:
+        allowed = "a slice of whole numbers with a step of at least 1, such as slice(0, 32)"
+        raise DataError(bad_argument("share", share, allowed))
+    return slice(start, stop, step)
 
 
 def whole_number(name: str, value: Any) -> int:

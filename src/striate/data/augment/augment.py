@@ -14,7 +14,9 @@ from torch import Tensor
 
 from striate.data.augment.arguments import (
     check_images,
+    check_together,
     checked_count,
+    checked_share,
     checked_size,
     class_numbers,
     index_array,
@@ -28,8 +30,9 @@ from striate.data.augment.plan import Entry, Plan, Rows
 from striate.data.augment.recipe import Recipe
 from striate.data.augment.rendering import Rendering, parts_of, rendered, rendered_signals
 from striate.data.augment.sampling import channel_means, prepare
+from striate.data.precision import without_autocast
 from striate.data.preprocess import Preprocess
-from striate.errors import DataError, bad_argument
+from striate.errors import DataError
 
 __all__ = ["Augment"]
 
@@ -63,6 +66,7 @@ class Augment:
     ) -> None:
         self.recipe = named_recipe(recipe)
         self.size = checked_size(size)
+        check_together(self.recipe, self.size, preprocess)
         self.num_classes = checked_count(num_classes)
         self.class_names = tuple(class_names)
         self._rendering = Rendering(preprocess, self.recipe.padding, self.recipe.fill)
@@ -91,30 +95,32 @@ class Augment:
             seed: Of the run.
             step: Of the run; another step draws other numbers.
             indices: Which image of the data set each is, ``(N,)``; None means 0 to N - 1.
-            share: Which images of the batch to return; the others serve to be mixed with. None means all.
+            share: Which images of the batch to return, in their order; the others serve to be mixed with. None means
+                all.
 
         Returns:
             Float32 ``(N, C, h, w)``, or ``(N, C, L)``. The targets as they were given, or, if the recipe mixes images,
             as probabilities, float32 ``(N, classes)``.
 
         Raises:
-            DataError: if the images are of another shape or type, or if targets are missing that the recipe needs.
+            DataError: if the images are of another shape or type, or do not fit the preprocessing, or if targets are
+                missing that the recipe needs.
         """
-        check_images(images, self.recipe)
-        if share is not None and not isinstance(share, slice):
-            raise DataError(bad_argument("share", share, "a slice, such as slice(0, 32)"))
+        check_images(images, self.recipe, self.size, self._rendering.preprocess)
+        share = checked_share(share, len(images))
         keys = image_keys(
             whole_number("seed", seed), whole_number("step", step), index_array(indices, len(images))
         )
         self._check_targets(images, targets)
         if not len(range(len(images))[share or slice(None)]):
             return self._nothing(images, targets)
-        if not self._mixes:
+        with without_autocast(images):
+            if self._mixes:
+                return self._mixed(images, targets, keys, share)
             if share is not None:
                 images, keys = images[share], keys[share]
                 targets = None if targets is None else targets[share]
             return self._changed(images, self.plan(images, targets, keys)), targets
-        return self._mixed(images, targets, keys, share)
 
     def adapted(self, recipe: Recipe, size: tuple[int, int], preprocess: Preprocess) -> Augment:
         """Return an augmentation with the same classes and these other arguments."""

@@ -58,10 +58,10 @@ class Plan:
         self.count = count
         self.size = size
         self.frame = source  # height and width of what the next geometric effect changes
-        self.maps = np.zeros((count, 3, 3))  # from places in the frame to places in the source
-        self.maps[:, range(3), range(3)] = 1
-        self.colors = np.zeros((count, 4, 4))
-        self.colors[:, range(4), range(4)] = 1
+        self.maps = np.empty((count, 3, 3))  # from places in the frame to places in the source
+        self.maps[:] = np.eye(3)
+        self.colors = np.empty((count, 4, 4))
+        self.colors[:] = np.eye(4)
         self.bends: list[Bend] = []
         self.later: list[Entry] = []  # effects on pixels, to be done when geometry and color are
         self.mixed: dict[
@@ -86,6 +86,29 @@ class Plan:
         other = copy.copy(self)
         other.maps, other.colors = self.maps.copy(), self.colors.copy()
         other.bends, other.later = [*self.bends], [*self.later]
+        return other
+
+    def of(self, numbers: NDArray[np.int64]) -> Plan:
+        """Return what is to be done to images ``numbers`` ``(n,)`` alone, as a plan to be rendered."""
+        place = np.full(self.count, -1)
+        place[numbers] = np.arange(len(numbers))
+
+        def part(rows: Rows) -> tuple[Rows, NDArray[np.int64]]:
+            """Return ``rows`` within the part, and where in ``rows`` they stand."""
+            if isinstance(rows, slice):
+                return rows, numbers
+            kept = np.flatnonzero(place[rows] >= 0)
+            return place[rows[kept]], kept
+
+        other = copy.copy(self)
+        other.count, other.maps, other.colors = len(numbers), self.maps[numbers], self.colors[numbers]
+        other.bends, other.later = [], []
+        for bend in self.bends:
+            rows, kept = part(bend.rows)
+            other.bends.append(Bend(bend.sigma, rows, bend.alpha[kept], bend.keys[kept]))
+        for effect, whole, values in self.later:
+            rows, kept = part(whole)
+            other.later.append(Entry(effect, rows, {name: drawn[kept] for name, drawn in values.items()}))
         return other
 
     def move(self, rows: Rows, maps: Floats) -> None:

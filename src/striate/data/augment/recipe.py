@@ -182,6 +182,8 @@ class Recipe:
         """
         name = printable(str(path))
         try:
+            if Path(path).is_fifo():
+                raise ConfigError(f"{name}: is a pipe; write the recipe to a file.")
             with Path(path).open("rb") as file:
                 text = file.read(_MAX_BYTES + 1)
             if len(text) > _MAX_BYTES:

@@ -22,6 +22,7 @@ from striate.data.preprocess import Preprocess
 __all__ = ["Rendering", "parts_of", "rendered", "rendered_signals"]
 
 _WHITE = 255.0
+_MOST_COLOR = 1e6  # of a number in a matrix of colors: whatever is 255 times as large is black or white
 _VALUES_AT_ONCE = (
     2**19
 )  # whose temporaries stay in the cache: 3 to 5 times as fast as a whole batch of photographs
@@ -70,12 +71,14 @@ def rendered(images: Tensor, plan: Plan, rendering: Rendering) -> Tensor:
     pixels = _pixels(images, plan, rendering)
     if plan.mixture is not None:
         weights, chains = plan.mixture
-        shares = torch.from_numpy(weights).to(pixels)[:, :, None, None, None]
-        mixed = (1 - shares.sum(1)) * pixels
-        for k, chain in enumerate(chains):
+        numbers = np.flatnonzero(weights.any(1))
+        rows = torch.from_numpy(numbers).to(images.device)
+        shares = torch.from_numpy(weights[numbers]).to(pixels)[:, :, None, None, None]
+        mixed, originals = (1 - shares.sum(1)) * pixels[rows], images[rows]
+        for k, chain in enumerate(chains if len(numbers) else ()):
             chain.stretch()
-            mixed += shares[:, k] * _pixels(images, chain, rendering)
-        pixels = mixed
+            mixed += shares[:, k] * _pixels(originals, chain.of(numbers), rendering)
+        pixels[rows] = mixed
     return rendering.finish(pixels)
 
 
@@ -119,10 +122,13 @@ def _warped(
 
 
 def _of_channels(colors: NDArray[np.float64], channels: int) -> NDArray[np.float64]:
-    """Return the matrices ``(N, 4, 4)`` of colors for ``channels``, ``(N, C, C + 1)``."""
-    if channels == 3:
-        return colors[:, :3].copy()
-    return np.stack([colors[:, :1, :3].sum(2), colors[:, :1, 3]], 2)
+    """Return the matrices ``(N, 4, 4)`` of colors for ``channels``, ``(N, C, C + 1)``, finite in float32.
+
+    Where an output's numbers are too large they are all made smaller, so that what was black or white is so still.
+    """
+    own = colors[:, :3] if channels == 3 else np.stack([colors[:, :1, :3].sum(2), colors[:, :1, 3]], 2)
+    bounded: NDArray[np.float64] = own / np.maximum(np.abs(own).max(2, keepdims=True) / _MOST_COLOR, 1)
+    return bounded
 
 
 def _bent(plan: Plan, device: torch.device) -> Tensor | None:
@@ -135,7 +141,7 @@ def _bent(plan: Plan, device: torch.device) -> Tensor | None:
             moved = fields
             continue
         if moved is None:
-            moved = torch.zeros(plan.count, 2, *plan.size, device=device)
+            moved = torch.zeros(plan.count, 2, *plan.size, dtype=torch.float32, device=device)
         moved[_rows(rows, device)] += fields
     return moved
 

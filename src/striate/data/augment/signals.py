@@ -15,7 +15,7 @@ from torch import Tensor
 from striate.data.augment.draws import Keys, pixel_normals
 from striate.data.augment.nonlinear.filters import mirrored
 
-__all__ = ["Padding", "add_noise", "gain", "mask", "polarity", "warp_signal"]
+__all__ = ["Padding", "add_noise", "gain", "mask", "warp_signal"]
 
 Padding = Literal["zeros", "replicate", "reflect"]
 
@@ -23,24 +23,26 @@ Padding = Literal["zeros", "replicate", "reflect"]
 def warp_signal(signals: Tensor, shifts: Tensor, stretches: Tensor, padding: Padding = "zeros") -> Tensor:
     """Return ``signals`` stretched about their middle, then shifted, in one linear interpolation, ``(N, C, L)``.
 
-    Where time is compressed, the triangle that interpolates is widened by as much, against aliasing. Shifts by whole
-    samples are exact. The device is waited for, once.
+    Where time is compressed, the triangle that interpolates is widened by as much, against aliasing, but reaches no
+    farther to either side than L. Shifts by whole samples are exact.
 
     Args:
         signals: Float32 ``(N, C, L)``.
-        shifts: In samples, ``(N,)``; positive is later.
-        stretches: The new duration over the old, ``(N,)``, positive; 1 leaves it as it is.
+        shifts: In samples, ``(N,)``; positive is later. On the CPU no device is waited for.
+        stretches: The new duration over the old, ``(N,)``, positive; 1 leaves it as it is. Where ``shifts`` lie.
         padding: What lies before and after a signal: zeros, its outermost sample, or itself mirrored at that.
     """
     length = signals.shape[2]
     shifts, steps = shifts.double()[:, None], 1 / stretches.double()[:, None]
+    reach = steps.clamp(1, length)
+    taps_each = math.ceil(2 * reach.max())
+    shifts, steps, reach = (each.to(signals.device) for each in (shifts, steps, reach))
     times = torch.arange(length, dtype=torch.float64, device=signals.device)
     middle = (length - 1) / 2
     sources = middle + (times - middle - shifts) * steps
-    reach = steps.clamp(min=1)
     first = (sources - reach).floor() + 1
     out, total = torch.zeros_like(signals), torch.zeros_like(sources, dtype=torch.float32)
-    for offset in range(math.ceil(2 * reach.max())):
+    for offset in range(taps_each):
         taps = first + offset
         weights = (1 - (taps - sources).abs() / reach).clamp_(min=0).float()
         total += weights
@@ -55,11 +57,6 @@ def warp_signal(signals: Tensor, shifts: Tensor, stretches: Tensor, padding: Pad
 def gain(signals: Tensor, factors: Tensor) -> Tensor:
     """Return ``signals`` times factors ``(N,)``, float32 ``(N, C, L)``."""
     return signals * factors.view(-1, 1, 1)
-
-
-def polarity(signals: Tensor, flips: Tensor) -> Tensor:
-    """Return ``signals`` with the sign changed where ``flips``, bool ``(N,)``, say so, ``(N, C, L)``."""
-    return torch.where(flips.view(-1, 1, 1), -signals, signals)
 
 
 def add_noise(signals: Tensor, stds: Tensor, keys: Keys) -> Tensor:

@@ -15,6 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from striate.data.pixels import ByteArray, to_pixels
+from striate.data.precision import without_autocast
 from striate.data.preprocess.contrast import GlobalContrast, LocalContrast
 from striate.data.preprocess.steps import Quantize, Standardize, StandardizePixels, Step
 from striate.data.preprocess.views import center
@@ -24,6 +25,8 @@ from striate.errors import DataError, bad_argument, listed, unknown_name
 from striate.spec.values import check_shape
 
 __all__ = ["STEPS", "Affine", "Preprocess"]
+
+_MOST_SIDE = 65535  # pixels
 
 Affine = tuple[tuple[float, ...], tuple[float, ...]]
 """What bytes are multiplied with, and what is added then: a number per channel each."""
@@ -57,10 +60,9 @@ class Preprocess:
 
     def __post_init__(self) -> None:
         channels, height, width = self.shape
-        if self.stored is not None and (self.stored[0] < height or self.stored[1] < width):
-            raise DataError(
-                bad_argument("stored", self.stored, f"at least the input, {height}×{width}, on both axes")
-            )
+        if self.stored is not None and not _is_size(self.stored, height, width):
+            allowed = f"height and width in pixels, 1 to {_MOST_SIDE}, at least those of the input, {height}×{width}"
+            raise DataError(bad_argument("stored", self.stored, allowed))
         if self.channel_order not in ("rgb", "bgr"):
             raise DataError(bad_argument("channel_order", self.channel_order, "rgb or bgr"))
         if self.channel_order == "bgr" and channels != 3:
@@ -117,8 +119,9 @@ class Preprocess:
         images = images / 255
         if self.channel_order == "bgr":
             images = images.flip(1)
-        for step in self.steps:
-            images = step.apply(images)
+        with without_autocast(images):
+            for step in self.steps:
+                images = step.apply(images)
         return images
 
     def inverse(self, images: Tensor) -> Tensor:
@@ -126,12 +129,13 @@ class Preprocess:
 
         Where a step cannot be undone, what it gave is stretched, image by image, to reach from black to white.
         """
-        for step in reversed(self.steps):
-            before = step.inverse(images)
-            if before is None:
-                images = _stretched(images)
-                break
-            images = before
+        with without_autocast(images):
+            for step in reversed(self.steps):
+                before = step.inverse(images)
+                if before is None:
+                    images = _stretched(images)
+                    break
+                images = before
         if self.channel_order == "bgr":
             images = images.flip(1)
         return (images * 255).round().clamp(0, 255).to(torch.uint8)
@@ -164,17 +168,23 @@ class Preprocess:
         channels, height, width = check_shape(data["shape"])
         if "steps" not in data:  # schema 1
             mean, std = (tuple(float(v) for v in data[key]) for key in ("mean", "std"))
-            resize = data.get("resize")
-            stored = None if resize is None else (int(resize[0]), int(resize[1]))
-            return cls((channels, height, width), (Standardize(mean, std),), stored)
-        stored = data["stored"]
+            return cls((channels, height, width), (Standardize(mean, std),), _tuple(data.get("resize")))
         return cls(
             shape=(channels, height, width),
             steps=tuple(_step(number, step, tensors) for number, step in enumerate(data["steps"])),
-            stored=None if stored is None else (int(stored[0]), int(stored[1])),
+            stored=_tuple(data["stored"]),
             resize=Resize(**data["resize"]),
             channel_order=data["channel_order"],
         )
+
+
+def _is_size(value: Any, height: int, width: int) -> bool:
+    whole = isinstance(value, tuple) and len(value) == 2 and all(type(side) is int for side in value)
+    return whole and height <= value[0] <= _MOST_SIDE and width <= value[1] <= _MOST_SIDE
+
+
+def _tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _step(number: int, data: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Step:
@@ -183,7 +193,7 @@ def _step(number: int, data: Mapping[str, Any], tensors: Mapping[str, Tensor]) -
         raise DataError(unknown_name("step", str(name), STEPS))
     mark = f"{number}."
     own = {key.removeprefix(mark): tensor for key, tensor in tensors.items() if key.startswith(mark)}
-    values = {key: tuple(value) if isinstance(value, list) else value for key, value in dict(options).items()}
+    values = {key: _tuple(value) for key, value in dict(options).items()}
     wanted = {f.name: f.type == "Tensor" for f in fields(STEPS[name]) if f.init}  # type: ignore[arg-type]
     given = dict.fromkeys(values, False) | dict.fromkeys(own, True)
     if given != wanted or len(given) < len(values) + len(own):

@@ -29,7 +29,7 @@ _BATCH = 32  # images, at least, of which are those that others are mixed with
 _SIDE, _STORED_SIDE = 160, 256  # pixels, where stored images differ or are larger than the second
 _LARGEST_STORED = 512  # pixels, of images without a recipe
 _LARGEST = 2048
-_MOST_PIXELS = 2**22  # of all images, each of which is drawn 13 times
+_MOST_PIXELS = 13 * 2**22  # of all images that are read, and of all draws
 
 
 def show(
@@ -63,15 +63,18 @@ def show(
         raise DataError(bad_argument("count", count, f"1 to {_MOST}"))
     rows = _in_turn(opened, split, classes)
     count = min(count or (_COUNT_STORED if augment is None else _COUNT), len(rows))
-    if size is not None:
-        _check_size(size, count)
+    if size is not None and not all(1 <= side <= _LARGEST for side in size):
+        raise DataError(bad_argument("size", size, f"height and width of 1 to {_LARGEST} pixels"))
     if augment is None:
+        _check_amount(count, size or (_LARGEST_STORED, _LARGEST_STORED), read=count)
         images = tuple(_read(opened, split, row, None, size) for row in rows[:count])
         return Sheet(opened.name, split, images)
     augmenting = Augment(augment, num_classes=len(opened.class_names), class_names=opened.class_names)
     mixes = any(effect.stage == "mixing" for effect in augmenting.recipe.effects)
     batch = rows[: max(count, _BATCH) if mixes else count]
-    read = [_read(opened, split, row, _shape(opened, size)) for row in batch]
+    shape = _shape(opened, size)
+    _check_amount(count, shape[1:], read=len(batch), drawn=count * DRAWS)
+    read = [_read(opened, split, row, shape) for row in batch]
     draws = _Draws(
         opened, split, augmenting, batch, torch.from_numpy(np.stack([shown.pixels for shown in read]))
     )
@@ -182,10 +185,10 @@ def _shape(source: Source, size: tuple[int, int] | None) -> tuple[int, int, int]
     return channels, height, width
 
 
-def _check_size(size: tuple[int, int], count: int) -> None:
-    if not all(1 <= side <= _LARGEST for side in size):
-        raise DataError(bad_argument("size", size, f"height and width of 1 to {_LARGEST} pixels"))
-    if count * size[0] * size[1] > _MOST_PIXELS:
+def _check_amount(count: int, size: tuple[int, int], *, read: int, drawn: int = 0) -> None:
+    """Raise `DataError` if the images that are ``read``, and those ``drawn`` of them, are too many pixels."""
+    if (read + drawn) * size[0] * size[1] > _MOST_PIXELS:
+        told = f" with {drawn} draws, from {read} that are read," if drawn else ""
         raise DataError(
-            f"{count} images of {shape_text(size)} pixels make too large a sheet; choose a smaller size or fewer."
+            f"{count} images of {shape_text(size)} pixels{told} make too large a sheet; choose a smaller size or fewer."
         )

@@ -54,6 +54,7 @@ CHECKS: Mapping[str, Callable[[Subject], Findings]] = MappingProxyType(
         "images smaller than the input": sizing.enlarged,
         "images far larger than the input": sizing.shrunk,
         "proportions": sizing.stretched,
+        "room for crops": sizing.crop_without_room,
         "weights against images": amounts.weights_against_images,
         "one heavy layer": amounts.heavy_layer,
         "batch against set": amounts.batch_against_set,

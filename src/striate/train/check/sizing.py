@@ -9,10 +9,12 @@ import math
 from collections.abc import Callable
 
 from striate.analyze import shape_text
+from striate.data.augment import recipe
+from striate.data.augment.effects import RandomCrop
 from striate.data.check.words import percent
 from striate.train.check.subject import Findings, Subject, finding
 
-__all__ = ["channels", "enlarged", "shrunk", "stretched"]
+__all__ = ["channels", "crop_without_room", "enlarged", "shrunk", "stretched"]
 
 _SOME = 0.1  # of the images, from which on it is worth telling
 _LARGER = 1.5  # times the pixels
@@ -82,7 +84,7 @@ def shrunk(subject: Subject) -> Findings:
 
 def stretched(subject: Subject) -> Findings:
     """Images of other proportions than the input."""
-    if subject.shape is None:
+    if subject.shape is None or subject.config.images.resize != "stretch":
         return
     height, width = subject.shape[1:]
 
@@ -98,7 +100,22 @@ def stretched(subject: Subject) -> Findings:
             "stretched",
             f"{_images(subject, share)} change their proportions by more than a third, {_usual(subject)}",
             "Things look narrower or wider than they are. Give the network an input of the images' proportions, such "
-            f"as {shape_text((height, max(1, round(height * w / h))))}, or cut or pad the images beforehand.",
+            f"as {shape_text((height, max(1, round(height * w / h))))}, or keep them: --resize cover cuts the edges, "
+            "--resize fit pads.",
+        )
+
+
+def crop_without_room(subject: Subject) -> Findings:
+    """Whether images are to be cropped that have no more than the network's size."""
+    if (
+        subject.config.images.stored_size is None
+        and RandomCrop(margin=0) in recipe(subject.config.images.augment).effects
+    ):
+        yield finding(
+            "warning",
+            "crop-without-room",
+            "the augmentation crops images that have no more than the network's size, and so does not move them",
+            "Keep them larger, by an eighth for instance: --stored-size 256 for an input of 224.",
         )
 
 

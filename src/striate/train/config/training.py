@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import typing
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
@@ -36,7 +37,7 @@ def _steps(text: str) -> str:
 
 def _augmentation(value: Any) -> Any:
     """Return what stands for a recipe in a run: its name, or the text of its file."""
-    if value == _NONE or not (isinstance(value, str) or hasattr(value, "to_yaml")):
+    if value == _NONE or not (isinstance(value, str | Path) or hasattr(value, "to_yaml")):
         return value
     from striate.data.augment import RECIPES, recipe  # which loads torch
 

@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler, ValidationError
 from pydantic.dataclasses import dataclass as pydantic_dataclass
-from pydantic_core import CoreSchema, core_schema
+from pydantic_core import ArgsKwargs, CoreSchema, core_schema
 
 from striate.data.augment.draws import Floats, Streams
 from striate.errors import ConfigError, validation_message
@@ -96,11 +96,11 @@ class Spread:
 
     def _allowed(self) -> str:
         around = f"{self.identity:g}" if self.identity else ""
-        low = around if self.identity == self.low else f"{around} - a"
-        high = around if self.identity == self.high else f"{around} + a"
+        low = around if self.identity == self.low else f"{around} - a" if around else "-a"
+        high = around if self.identity == self.high else f"{around} + a" if around else "+a"
         return (
             f"must be two numbers in order, within {self.low:g} to {self.high:g}, or a number a, which means "
-            f"{low or 0} to {high or 0}".replace("  ", " ")
+            f"{low or 0} to {high or 0}"
         )
 
     def scaled(self, ends: tuple[float, float], strength: float) -> tuple[float, float]:
@@ -191,12 +191,11 @@ def _plain(value: Any) -> Any:
 def effect_kind(cls: _T) -> _T:
     """Make ``cls`` a validated frozen value whose errors are one sentence, and list it in `EFFECTS`."""
     made: Any = pydantic_dataclass(frozen=True, kw_only=True, repr=False, config=_CONFIG)(cls)
-    validate = made.__init__
 
-    @functools.wraps(validate)
-    def __init__(self: Effect, *args: Any, **options: Any) -> None:
+    @functools.wraps(made.__init__)
+    def __init__(self: Effect, /, *args: Any, **options: Any) -> None:
         try:
-            validate(self, *args, **options)
+            made.__pydantic_validator__.validate_python(ArgsKwargs(args, options), self_instance=self)
         except ValidationError as error:
             names = [f.name for f in dataclasses.fields(made)]
             failures = error.errors(include_url=False)

@@ -52,6 +52,7 @@ _CHROMA = np.eye(3) - np.tile(LUMA, (3, 1))  # takes the luma out
 _QUARTER_TURN = np.linalg.inv(_TO_YIQ) @ [[0, 0, 0], [0, 0, 1], [0, -1, 0]] @ _TO_YIQ
 _ORDERS = np.array(list(permutations(range(3))))
 _WHITE = 255.0
+_LAST_ROW = np.array([0.0, 0.0, 0.0, 1.0])
 
 # Of the pixels of ImageNet, of 0..1, as used since AlexNet.
 _IMAGENET_VALUES = (0.2175, 0.0188, 0.0045)
@@ -66,8 +67,9 @@ def _three(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-_Finite = Annotated[float, Field(allow_inf_nan=False)]
-Triple = Annotated[tuple[_Finite, _Finite, _Finite], BeforeValidator(_three)]
+_Eigenvalue = Annotated[float, Field(ge=0, le=100)]
+_Entry = Annotated[float, Field(ge=-1.01, le=1.01)]
+_Eigenvector = Annotated[tuple[_Entry, _Entry, _Entry], BeforeValidator(_three)]
 
 
 class Color(Effect):
@@ -86,10 +88,10 @@ class Color(Effect):
 def _matrices(linear: Any, shift: Any = 0.0) -> Floats:
     """Return ``linear`` ``(n, 3, 3)`` and then ``shift`` ``(n, 3)`` as ``(n, 4, 4)``."""
     linear, shift = np.asarray(linear, float), np.asarray(shift, float)
-    colors = np.zeros((max(len(linear), len(shift) if shift.ndim else 1), 4, 4))
+    colors = np.empty((max(len(linear), len(shift) if shift.ndim else 1), 4, 4))
     colors[:, :3, :3] = linear
     colors[:, :3, 3] = shift
-    colors[:, 3, 3] = 1
+    colors[:, 3] = _LAST_ROW
     return colors
 
 
@@ -261,18 +263,20 @@ class PCAColor(Color):
 
     Attributes:
         std: The standard deviation of each a_k, within 0 to 10.
-        eigenvalues: Of the covariance of pixels of 0..1, the greatest first. None stands for those of ImageNet; in
-            training, for those of the training split.
-        eigenvectors: As many rows.
+        eigenvalues: Of the covariance of pixels of 0..1, the greatest first, within 0 to 100. None stands for those of
+            ImageNet; in training, for those of the training split.
+        eigenvectors: As many rows, of numbers within -1 to 1, or 0.01 beyond as rounding makes them.
     """
 
     draws: ClassVar[int] = 6
     words: ClassVar[str] = "tinted {red:+.2f}, {green:+.2f}, {blue:+.2f}"
 
     std: Annotated[float, Field(ge=0, le=10)] = 0.1
-    eigenvalues: Triple | None = None
+    eigenvalues: Annotated[tuple[_Eigenvalue, _Eigenvalue, _Eigenvalue] | None, BeforeValidator(_three)] = (
+        None
+    )
     eigenvectors: Annotated[
-        tuple[Triple, Triple, Triple] | None,
+        tuple[_Eigenvector, _Eigenvector, _Eigenvector] | None,
         BeforeValidator(_three),
     ] = None
 

@@ -40,6 +40,8 @@ __all__ = [
     "matrices",
 ]
 
+_IDENTITY = np.eye(3)
+
 _Factor = Annotated[Range, Spread(1, 0.01, 100)]
 _Slant = Annotated[Range, Spread(0, -80, 80)]
 _Distance = Annotated[Range, Spread(0, -10_000, 10_000)]
@@ -60,8 +62,8 @@ class Geometry(Effect):
 
 def matrices(entries: dict[tuple[int, int], Any], count: int) -> Floats:
     """Return identity matrices but for ``entries``, ``(count, 3, 3)``."""
-    maps = np.zeros((count, 3, 3))
-    maps[:, range(3), range(3)] = 1
+    maps = np.empty((count, 3, 3))
+    maps[:] = _IDENTITY
     for (row, column), value in entries.items():
         maps[:, row, column] = value
     return maps

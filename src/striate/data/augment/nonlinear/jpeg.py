@@ -46,6 +46,8 @@ def jpeg(images: Tensor, qualities: Tensor) -> Tensor:
     Args:
         images: Float32 ``(n, C, H, W)`` of 0..255, C of 1 or 3; they are rounded first.
         qualities: Float32 ``(n,)``, whole numbers of 1 to 100, by which libjpeg scales its tables.
+
+    Where products on a GPU are allowed in TF32, which rounds to 11 bits, pixels may differ by a few values.
     """
     _, channels, height, width = images.shape
     pixels = images.round().sub_(128)
@@ -89,9 +91,11 @@ def _cosines() -> Tensor:
 
 
 _TABLES = torch.tensor(
-    [[[float(step) for step in table.split()]] for table in (_LUMINANCE, _CHROMINANCE, _CHROMINANCE)]
+    [[[float(step) for step in table.split()]] for table in (_LUMINANCE, _CHROMINANCE, _CHROMINANCE)],
+    dtype=torch.float32,
 )
 _COSINES = _fixed_point(_cosines(), 12)
 _YCC = ((0.299, 0.587, 0.114), (-0.168736, -0.331264, 0.5), (0.5, -0.418688, -0.081312))  # as JFIF has it
-_TO_YCC = _fixed_point(torch.tensor(_YCC), 14)
-_FROM_YCC = _fixed_point(torch.tensor(((1, 0, 1.402), (1, -0.344136, -0.714136), (1, 1.772, 0))), 14)
+_TO_YCC = _fixed_point(torch.tensor(_YCC, dtype=torch.float32), 14)
+_RGB = ((1, 0, 1.402), (1, -0.344136, -0.714136), (1, 1.772, 0))
+_FROM_YCC = _fixed_point(torch.tensor(_RGB, dtype=torch.float32), 14)

@@ -195,20 +195,20 @@ def _sampled_wide(
         x, y = _folded(x, right, padding), _folded(y, bottom, padding)
         first_x, count_x, total_x = _triangle(x, reach[0], width, over)
         first_y, count_y, total_y = _triangle(y, reach[1], height, under)
-        unit = np.float32(_ONE) / (total_x * total_y)
-        total = np.uint64(0)
-        left = _ONE
+        red = green = blue = _NONE
         for row in range(count_y):
             k = np.uint64((first_y + row) * stride + first_x)
-            share = under[row] * unit
             for column in range(count_x):
-                weight = np.int32(over[column] * share)
-                total += packed[k + np.uint64(column)] * np.uint64(weight)
-                left -= weight
-        middle = np.uint64(
-            np.int64(y + _HALF) * stride + np.int64(x + _HALF)
-        )  # takes what rounding down has left
-        sums[i] = total + packed[middle] * np.uint64(max(left, np.int32(0)))
+                weight, pixel = under[row] * over[column], packed[k + np.uint64(column)]
+                red += weight * np.float32(np.int32(pixel & _FIELD))
+                green += weight * np.float32(np.int32(pixel >> _SECOND & _FIELD))
+                blue += weight * np.float32(np.int32(pixel >> _THIRD))
+        unit = np.float32(_ONE) / (total_x * total_y)
+        sums[i] = (
+            np.uint64(np.int32(red * unit + _HALF))
+            | np.uint64(np.int32(green * unit + _HALF)) << _SECOND
+            | np.uint64(np.int32(blue * unit + _HALF)) << _THIRD
+        )
 
 
 @njit(**_OPTIONS)  # type: ignore[untyped-decorator]
@@ -386,8 +386,12 @@ def _rows_seen(m: NDArray[Any], reach: Any, height: int, width: int, source_heig
         + m[1, 1] * np.array([0, 0, height - 1, height - 1])
         + m[1, 2]
     )
-    first, last = ys.min() - reach - 1, ys.max() + reach + 2
-    return int(min(max(first, 0), source_height - 1)), int(min(max(last, 0), source_height - 1))
+    bottom = source_height - 1
+    first, last = (
+        min(max(ys.min(), 0), bottom),
+        min(max(ys.max(), 0), bottom),
+    )  # where padding puts what lies beyond
+    return int(max(first - reach - 1, 0)), int(min(last + reach + 2, bottom))
 
 
 @njit(

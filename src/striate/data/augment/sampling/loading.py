@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import os
+import tempfile
 import threading
 from types import ModuleType
 
 __all__ = ["compiled", "prepare", "ready"]
 
+_CODE = "striate.data.augment.sampling.compiled"
+
 _lock = threading.Lock()
 _loading: threading.Thread | None = None
 _module: ModuleType | None = None
+
+
+def _wait() -> None:
+    """Wait for the code before a process is forked, in which the thread that loads it would be missing."""
+    if _loading is not None and _loading is not threading.current_thread():
+        _loading.join()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_wait)
 
 
 def prepare() -> threading.Thread:
@@ -44,7 +59,11 @@ def compiled() -> ModuleType | None:
 
 def _load() -> None:
     global _module
-    try:
-        _module = importlib.import_module("striate.data.augment.sampling.compiled")
-    except Exception:  # without Numba, or where it cannot compile, torch does it, more slowly
-        return
+    with contextlib.suppress(
+        Exception
+    ):  # without Numba, or where it cannot compile, torch does it, more slowly
+        try:
+            _module = importlib.import_module(_CODE)
+        except RuntimeError:  # neither here nor at home can what is compiled be kept
+            importlib.import_module("numba").config.CACHE_DIR = tempfile.mkdtemp(prefix="striate-")
+            _module = importlib.import_module(_CODE)

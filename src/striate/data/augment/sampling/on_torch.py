@@ -96,11 +96,12 @@ def _places(
     maps: Tensor, bent: Tensor | None, size: tuple[int, int], device: torch.device
 ) -> tuple[Tensor, Tensor]:
     """Return where output pixels come from, columns and rows, float32 ``(N, h, w)``."""
-    straight = ~maps[:, 2, :2].any(1).to(device)
+    straight = ~maps[:, 2, :2].any(1)
+    if bent is None and straight.all():
+        return _straight_places(maps, size, device)
+    straight = straight.to(device)
     if bent is not None:
         straight &= ~bent.flatten(1).any(1)
-    if straight.all():
-        return _straight_places(maps, size, device)
     places = _general_places(maps, bent, size, device)
     chosen = straight[:, None, None]
     each = zip(_straight_places(maps, size, device), places, strict=True)

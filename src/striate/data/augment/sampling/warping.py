@@ -7,6 +7,7 @@ Pillow does when it resizes. On the CPU compiled code does it, elsewhere torch.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,15 +23,28 @@ from striate.data.augment.sampling import on_torch
 from striate.data.augment.sampling.loading import compiled
 from striate.data.buffers import Buffers
 from striate.data.cores import cores
+from striate.errors import DataError
 
 __all__ = ["PADDINGS", "Warp", "channel_means", "compose", "warped"]
 
 PADDINGS = ("zeros", "replicate", "reflect")
 _LEAST_SHRINKING = 1.25  # of what is turned; below, seeing more pixels takes 7 times as long and shows little
+_MOST_SHRINKING = 64  # of what is turned; a pixel is then of 16,384
+_FARTHEST = 1e9  # pixels; places are counted in float32
 _WHITE = 255
 _LEAST_PIXELS = 2**16  # of a batch, that are worth a second thread
+_SUMMED = 32  # bytes in the time of one pixel that is sampled
 
 _pool: ThreadPoolExecutor | None = None
+
+
+def _forget_pool() -> None:
+    global _pool
+    _pool = None
+
+
+if hasattr(os, "register_at_fork"):  # threads stay behind in the parent
+    os.register_at_fork(after_in_child=_forget_pool)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -65,23 +79,31 @@ class Warp:
         maps[:, :2] -= 0.5 * maps[:, 2:]
         return maps
 
-    def reach(self) -> NDArray[np.float32]:
-        """Return how many source pixels a triangle reaches, to the left and up, of each image, ``(N, 2)``.
+    def reach(self, source: tuple[int, int]) -> NDArray[np.float32]:
+        """Return how many pixels of a ``source`` of that height and width a triangle reaches, left and up, ``(N, 2)``.
 
         That is how far one output pixel extends in the source, in the middle of the image, and at least 1. Where axes
-        are turned, sheared or bent, less than 1.25 counts as 1.
+        are turned, sheared or bent, less than 1.25 counts as 1, and more than 64 as 64.
         """
-        height, width = self.size
-        middle = self.maps @ np.array([width / 2, height / 2, 1.0])
-        slopes = (
-            self.maps[:, :2, :2] - middle[:, :2, None] / middle[:, 2:, None] * self.maps[:, 2:, :2]
-        ) / middle[:, 2:, None]
+        tilted = self.maps[:, 2, :2].any(1)
+        slopes = self._slopes() if tilted.any() else self.maps[:, :2, :2]
         reach = np.hypot(slopes[..., 0], slopes[..., 1])
-        turned = (self.maps[:, [0, 1, 2, 2], [1, 0, 0, 1]] != 0).any(1)
+        turned = tilted | (self.maps[:, 0, 1] != 0) | (self.maps[:, 1, 0] != 0)
         if self.bent is not None:
             turned |= self.bent.flatten(1).any(1).cpu().numpy()
-        least = np.where(turned, _LEAST_SHRINKING, 1)[:, None]
-        return np.where(reach > least, reach, 1).astype(np.float32)
+        least = np.where(turned, _LEAST_SHRINKING, 1.0)[:, None]
+        most = np.where(turned[:, None], _MOST_SHRINKING, np.array(source[::-1]))
+        return np.clip(np.where(reach > least, reach, 1), 1, np.maximum(most, 1)).astype(np.float32)
+
+    def _slopes(self) -> NDArray[np.float64]:
+        """Return how places in the source change with those in the middle of the output, ``(N, 2, 2)``."""
+        height, width = self.size
+        middle = self.maps @ np.array([width / 2, height / 2, 1.0])
+        below = middle[:, 2:, None]
+        slopes: NDArray[np.float64] = (
+            self.maps[:, :2, :2] - middle[:, :2, None] / below * self.maps[:, 2:, :2]
+        ) / below
+        return slopes
 
 
 def compose(
@@ -108,7 +130,7 @@ def channel_means(images: Tensor) -> NDArray[np.float64]:
     if engine is None:
         return on_torch.channel_means(images).numpy()
     pixels, means = images.contiguous().numpy(), np.empty(images.shape[:2])
-    _on_threads(engine.channel_means, images.numel(), pixels, means)
+    _on_threads(engine.channel_means, images.numel() // _SUMMED, pixels, means)
     return means
 
 
@@ -117,7 +139,9 @@ def warped(images: Tensor, warp: Warp, buffers: Buffers) -> Tensor:
 
     On the CPU the output is of ``buffers``.
     """
-    maps, reach = warp.between_pixels(), warp.reach()
+    maps, reach = warp.between_pixels(), warp.reach((images.shape[2], images.shape[3]))
+    if not np.abs(maps).max(initial=0) < _FARTHEST:
+        raise DataError("the recipe shrinks or moves images beyond all measure; take effects out of it.")
     engine = compiled() if images.device.type == "cpu" else None
     if engine is None:
         fill = torch.from_numpy(warp.fill)

@@ -129,7 +129,7 @@ class RunRecord:
 def _training(options: dict[str, Any]) -> TrainConfig:
     """Read the configuration; of a file that it names nothing is opened."""
     images = options.get("images")
-    augment = options.get("augment", images.get("augment", "none") if isinstance(images, dict) else "none")
+    augment = str((images if isinstance(images, dict) else options).get("augment", "none"))
     if augment not in RECIPES and "\n" not in augment:
         raise ValueError(f"training: augment={augment!r:.80} is neither the name of a recipe nor its text")
     return TrainConfig(**options)

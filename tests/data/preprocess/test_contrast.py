@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from made import split, unit
 from scipy.ndimage import correlate1d, gaussian_filter
+from splits_made import split, unit
 from toys import message_of
 
 from striate.data import GlobalContrast, LocalContrast, Preprocess

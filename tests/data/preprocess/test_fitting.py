@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from made import split, unit
+from splits_made import split, unit
 from toys import message_of
 
 from striate.data import (

@@ -5,7 +5,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made import split, unit
+from splits_made import split, unit
 from toys import message_of
 
 from striate.data import (

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 import torch
-from made import split, unit
 from sklearn.decomposition import PCA
+from splits_made import split, unit
 from toys import message_of
 
 from striate.data import Preprocess, Whiten, fit_preprocess

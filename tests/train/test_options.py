@@ -65,7 +65,6 @@ BAD = [
     ("swa_every", 0, "greater than or equal to 1"),
     ("every_steps", 0, "greater than or equal to 1"),
     ("every_minutes", 0.0, "greater than 0"),
-    ("keep", 0, "greater than or equal to 1"),
     ("preprocess", "", f"one of {STEPS}, or several joined by + as in gcn+zca; '' is none"),
     (
         "preprocess",

@@ -175,6 +175,7 @@ class _Loop:
 
     def _epochs_of(self, batches: Iterator[Batch]) -> Iterator[Event]:
         epochs_done = 0
+        saved = time.monotonic()
         for step in range(self.steps):
             before = time.perf_counter()
             loss, lr = self.stepper.step(next(batches), self._falls())
@@ -187,6 +188,9 @@ class _Loop:
                 lr=lr,
                 images_per_second=self.config.batch_size / (time.perf_counter() - before),
             )
+            if self._save_is_due(saved):
+                saved = time.monotonic()
+                yield self._save("last")
             if math.floor(epoch) > epochs_done or step + 1 == self.steps:
                 epochs_done = math.floor(epoch)
                 yield from self._epoch_end(epoch)
@@ -249,6 +253,13 @@ class _Loop:
 
     def _epoch(self, step: int) -> float:
         return step * self.config.batch_size / len(self.prepared.train)
+
+    def _save_is_due(self, saved: float) -> bool:
+        """Return whether a checkpoint is to be written amid an epoch, the last of which was at ``saved`` seconds."""
+        wanted = self.config.checkpoints
+        if wanted.every_steps is not None and self.progress.step % wanted.every_steps == 0:
+            return True
+        return wanted.every_minutes is not None and time.monotonic() - saved >= 60 * wanted.every_minutes
 
     def _waited_enough(self) -> bool:
         return self.config.patience is not None and self.progress.waited >= self.config.patience

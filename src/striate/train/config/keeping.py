@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from pydantic import Field
-
 from striate.train.config.base import Count, Positive, option, part
 
 __all__ = ["CheckpointConfig"]
@@ -17,4 +13,3 @@ class CheckpointConfig:
 
     every_steps: Count | None = option(None, "Steps between two checkpoints.")
     every_minutes: Positive | None = option(None, "Minutes between two checkpoints.")
-    keep: Annotated[int, Field(ge=1, le=1000)] = option(1, "How many of the best are kept.")

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 import torch
 from equivariance import WINDOWS, pooled_changes, strided_differences, write_pictures
-from hypothesis import assume, given, settings
+from hypothesis import assume, given, reject, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from striate.analyze import analyze
 from striate.data import digits
+from striate.errors import ShapeError
 from striate.nn import build
 from striate.spec import (
     AvgPool,
@@ -105,7 +106,10 @@ PARTS = st.one_of(
 )
 def test_a_shift_by_a_multiple_of_the_stride_shifts_the_output(parts, steps, seed):
     network = Network("n", (2, SIZE, SIZE), Sequential(*parts))
-    fields = analyze(network).layers[-1].receptive_field
+    try:
+        fields = analyze(network).layers[-1].receptive_field
+    except ShapeError:  # a chain that leaves a layer less than its window
+        reject()
     assert agree(network, tuple(n * f.stride for n, f in zip(steps, fields, strict=True)), seed)
 
 

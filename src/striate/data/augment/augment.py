@@ -200,9 +200,8 @@ class Augment:
         plan = self.plan(images, targets, keys[needed])
         mixed = self._changed(images, plan)
         for slot in self._mixes:
-            others = np.maximum(
-                place[partners[slot][needed]], 0
-            )  # those of images that serve as partners do not count
+            # Those of images that only serve as partners do not count.
+            others = np.maximum(place[partners[slot][needed]], 0)
             mixed, targets = self._mix(mixed, targets, plan.mixed.get(slot), others)
         if len(wanted) == len(needed):
             return mixed, targets

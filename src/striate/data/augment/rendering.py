@@ -25,7 +25,7 @@ _WHITE = 255.0
 _MOST_COLOR = 1e6  # of a number in a matrix of colors: whatever is 255 times as large is black or white
 _VALUES_AT_ONCE = (
     2**19
-)  # whose temporaries stay in the cache: 3 to 5 times as fast as a whole batch of photographs
+)  # whose temporaries stay in the cache: a third to a fifth of the time of a whole batch
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,7 @@ __all__ = [
     "Probability",
     "Range",
     "Spread",
+    "Switch",
     "Values",
     "WholeRange",
     "between",
@@ -181,6 +182,15 @@ class Effect(ABC):
 
     def __repr__(self) -> str:
         return f"{self.kind}({', '.join(f'{name}={value!r}' for name, value in self.options().items())})"
+
+
+class Switch(Effect):
+    """An effect that is done or not, of which nothing more is drawn. Abstract."""
+
+    draws: ClassVar[int] = 0
+
+    def values(self, uniforms: Floats, keys: Streams) -> Values:
+        return {}
 
 
 def _plain(value: Any) -> Any:

@@ -20,6 +20,7 @@ from striate.data.augment.effects.base import (
     Probability,
     Range,
     Spread,
+    Switch,
     Values,
     between,
     effect_kind,
@@ -223,32 +224,24 @@ class ChannelShuffle(Color):
 
 
 @effect_kind
-class Grayscale(Color):
+class Grayscale(Switch, Color):
     """Show the luma of each pixel alone."""
 
-    draws: ClassVar[int] = 0
     words: ClassVar[str] = "grey"
 
     p: Probability = 0.1
-
-    def values(self, uniforms: Floats, keys: Streams) -> Values:
-        return {}
 
     def colors(self, values: Values, plan: Plan, rows: Rows) -> Floats:
         return _matrices(np.tile(LUMA, (1, 3, 1)))
 
 
 @effect_kind
-class Invert(Color):
+class Invert(Switch, Color):
     """Show the negative."""
 
-    draws: ClassVar[int] = 0
     words: ClassVar[str] = "inverted"
 
     p: Probability = 0.1
-
-    def values(self, uniforms: Floats, keys: Streams) -> Values:
-        return {}
 
     def colors(self, values: Values, plan: Plan, rows: Rows) -> Floats:
         return _matrices(-np.eye(3)[None], np.full((1, 3), _WHITE))

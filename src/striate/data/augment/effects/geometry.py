@@ -18,6 +18,7 @@ from striate.data.augment.effects.base import (
     Probability,
     Range,
     Spread,
+    Switch,
     Values,
     between,
     effect_kind,
@@ -84,32 +85,24 @@ def _about_middle(a: Any, b: Any, c: Any, d: Any, frame: tuple[int, int], count:
 
 
 @effect_kind
-class HorizontalFlip(Geometry):
+class HorizontalFlip(Switch, Geometry):
     """Mirror left and right."""
 
-    draws: ClassVar[int] = 0
     words: ClassVar[str] = "mirrored"
 
     p: Probability = 0.5
-
-    def values(self, uniforms: Floats, keys: Streams) -> Values:
-        return {}
 
     def maps(self, values: Values, frame: tuple[int, int]) -> Floats:
         return matrices({(0, 0): -1, (0, 2): frame[1]}, 1)
 
 
 @effect_kind
-class VerticalFlip(Geometry):
+class VerticalFlip(Switch, Geometry):
     """Mirror top and bottom."""
 
-    draws: ClassVar[int] = 0
     words: ClassVar[str] = "upside down"
 
     p: Probability = 0.5
-
-    def values(self, uniforms: Floats, keys: Streams) -> Values:
-        return {}
 
     def maps(self, values: Values, frame: tuple[int, int]) -> Floats:
         return matrices({(1, 1): -1, (1, 2): frame[0]}, 1)

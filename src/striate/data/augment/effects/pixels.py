@@ -20,6 +20,7 @@ from striate.data.augment.effects.base import (
     Probability,
     Range,
     Spread,
+    Switch,
     Values,
     WholeRange,
     between,
@@ -130,32 +131,24 @@ class Solarize(Pixels):
 
 
 @effect_kind
-class Equalize(Pixels):
+class Equalize(Switch, Pixels):
     """Spread the values of each channel so that all are about as frequent."""
 
-    draws: ClassVar[int] = 0
     words: ClassVar[str] = "equalized"
 
     p: Probability = 0.1
-
-    def values(self, uniforms: Floats, keys: Streams) -> Values:
-        return {}
 
     def change(self, images: Tensor, values: Values) -> Tensor:
         return nonlinear.equalize(images)
 
 
 @effect_kind
-class AutoContrast(Pixels):
+class AutoContrast(Switch, Pixels):
     """Stretch each channel to reach from black to white."""
 
-    draws: ClassVar[int] = 0
     words: ClassVar[str] = "auto contrast"
 
     p: Probability = 0.1
-
-    def values(self, uniforms: Floats, keys: Streams) -> Values:
-        return {}
 
     def change(self, images: Tensor, values: Values) -> Tensor:
         return nonlinear.autocontrast(images)

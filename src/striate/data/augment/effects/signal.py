@@ -16,6 +16,7 @@ from striate.data.augment.effects.base import (
     Probability,
     Range,
     Spread,
+    Switch,
     Values,
     between,
     effect_kind,
@@ -120,16 +121,12 @@ class Gain(Signal):
 
 
 @effect_kind
-class Polarity(Signal):
+class Polarity(Switch, Signal):
     """Change the sign."""
 
-    draws: ClassVar[int] = 0
     words: ClassVar[str] = "upside down"
 
     p: Probability = 0.5
-
-    def values(self, uniforms: Floats, keys: Streams) -> Values:
-        return {}
 
     def change(self, signals: Tensor, values: Values) -> Tensor:
         return -signals

@@ -88,6 +88,9 @@ class TrainConfig:
         0, "Initialization, order and dropout are functions of it."
     )
     device: str = option("auto", "auto, cpu, cuda, cuda:1, mps.")
+    precision: Literal["fp32", "bf16"] = option(
+        "fp32", "fp32, or bf16: convolutions and products in bfloat16, the weights in float32."
+    )
     patience: Count | None = option(None, "Stop after so many epochs without a better validation.")
     optimizer: OptimizerConfig = option(OptimizerConfig(), "What changes the weights.")
     schedule: ScheduleConfig = option(ScheduleConfig(), "The learning rate over the steps.")

@@ -25,6 +25,7 @@ from striate.train import (
     Evaluation,
     Event,
     Finished,
+    LabelEvaluation,
     NetworkReport,
     ProgressBar,
     RunFolder,
@@ -85,7 +86,7 @@ class Run:
         device: str = "auto",
         skip_bad_images: bool = False,
         views: str = "center",
-    ) -> Evaluation:
+    ) -> Evaluation | LabelEvaluation:
         """Measure the run on a split of its own data, or of another source.
 
         Of several ``views`` of an image, ``flip``, ``five-crop``, ``ten-crop``, ``scales``, the mean answer counts.

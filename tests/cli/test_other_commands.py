@@ -31,7 +31,16 @@ def test_eval(striate, folder):
     assert (done.status, done.err, done.out) == (0, "", f"{expected}\n")
     done = striate("eval", folder / "run", "--json", "--split", "val", "--data", folder / "set")
     data = json.loads(done.out)
-    assert list(data) == ["split", "images", "accuracy", "top5", "loss", "classes", "confusion", "skipped"]
+    figures = [
+        "accuracy",
+        "top5",
+        "loss",
+        "balanced_accuracy",
+        "macro_f1",
+        "mean_confidence",
+        "calibration_error",
+    ]
+    assert list(data) == ["split", "images", *figures, "classes", "confusion", "calibration", "skipped"]
     assert (data["split"], data["images"], data["skipped"]) == ("val", 24, [])
     assert [list(row) for row in data["classes"]] == [["name", "support", "precision", "recall", "f1"]] * 3
     assert [row["support"] for row in data["classes"]] == [8, 8, 8] == [sum(r) for r in data["confusion"]]

@@ -11,6 +11,7 @@ from toys import files_below, tiny, write_split_folder
 from striate import Run
 from striate.cli.train_command import command
 from striate.train import TrainConfig
+from striate.train.config import GROUPS, LEAVES
 from striate.zoo import lenet5
 
 FIELDS = dataclasses.fields(TrainConfig)
@@ -27,42 +28,136 @@ def net(tmp_path):
     return tmp_path / "net.yaml"
 
 
-def test_every_option_is_a_flag_with_the_same_default(striate):
-    parameters = inspect.signature(command).parameters
-    help = striate("train", "--help").out
+def options():
+    """Return the name of each option that a flag can set, and its field."""
     for field in FIELDS:
-        assert parameters[field.name].default == field.default
-        assert f"--{field.name.replace('_', '-')} " in help
-        assert field.metadata["help"].split()[0] in help
-    assert set(parameters) == {f.name for f in FIELDS} | {"network", "data", "out", "as_json"}
+        if field.name not in GROUPS:
+            yield field.name, field
+            continue
+        for own in dataclasses.fields(GROUPS[field.name]):
+            if own.name not in ("betas", "groups", "at"):  # which take several values, and an override
+                yield field.name if own.name == "name" else own.name, own
 
 
-def test_the_flags_arrive(striate, data, net, tmp_path):
-    wanted = {
-        "epochs": 0.5,
-        "batch_size": 4,
-        "optimizer": "sgd",
+def test_every_option_is_a_flag_that_tells_its_default(striate):
+    parameters = inspect.signature(command).parameters
+    help = " ".join(striate("train", "--help").out.split())
+    for name, field in options():
+        assert parameters[name].default is None
+        told = f"--{name.replace('_', '-')} "
+        assert told in help
+        default = "" if field.default in (None, False) else f" [default: {field.default}]"
+        assert f"{field.metadata['help']}{default}" in help
+    own = {"network", "data", "out", "as_json", "overrides", "config_file"}
+    assert set(parameters) == {name for name, _ in options()} | own
+
+
+WANTED = {
+    "epochs": 0.5,
+    "batch_size": 4,
+    "seed": 123,
+    "device": "cpu",
+    "patience": 7,
+    "optimizer": {
+        "name": "sgd",
         "lr": 0.03,
         "momentum": 0.8,
+        "nesterov": True,
+        "betas": [0.8, 0.9],
+        "eps": 1e-6,
+        "smoothing": 0.8,
         "weight_decay": 0.002,
-        "schedule": "constant",
+        "decay_all": True,
+        "lookahead": 5,
+        "lookahead_share": 0.4,
+        "groups": [{"paths": "head.*", "lr_factor": 0.5, "weight_decay": None}],
+    },
+    "schedule": {
+        "name": "multi-step",
         "warmup": 0.25,
+        "floor": 0.01,
+        "factor": 0.2,
+        "every": 2.0,
+        "at": [0.25],
+        "growth": 3.0,
+        "plateau": 4,
+    },
+    "loss": {
+        "name": "focal",
         "label_smoothing": 0.1,
+        "focus": 1.5,
+        "class_weights": "balanced",
+        "sampling": "balanced",
+    },
+    "regularization": {
+        "l1": 1e-5,
+        "l2": 1e-4,
+        "max_norm": 3.0,
+        "clip_norm": 1.0,
+        "clip_value": 0.5,
+        "gradient_noise": 0.01,
+    },
+    "averaging": {"ema": 0.99, "swa": None, "swa_every": 2},
+    "checkpoints": {"every_steps": 2, "every_minutes": 5.0},
+    "images": {
         "preprocess": "gcn+per-pixel",
         "resize": "cover",
         "channel_order": "rgb",
         "augment": "cifar",
         "stored_size": 10,
-        "patience": 7,
-        "seed": 123,
-        "device": "cpu",
-    }
-    assert {*wanted, "skip_bad_images"} == {f.name for f in FIELDS}
-    flags = [word for name, value in wanted.items() for word in (f"--{name.replace('_', '-')}", value)]
-    done = striate("train", net, "--data", data, "--out", tmp_path / "run", *flags, "--skip-bad-images")
+        "skip_bad_images": True,
+    },
+}
+
+
+def test_the_flags_arrive(striate, data, net, tmp_path):
+    words = []
+    for name, _ in options():
+        group = LEAVES.get(name, name if name in GROUPS else None)
+        value = WANTED[name] if group is None else WANTED[group]["name" if name == group else name]
+        if value is not None:
+            words += [f"--{name.replace('_', '-')}"] + ([] if value is True else [value])
+    overrides = ["optimizer.betas=[0.8, 0.9]", "at=[0.25]", "groups=[{paths: head.*, lr_factor: 0.5}]"]
+    done = striate("train", net, *overrides, "--data", data, "--out", tmp_path / "run", *words)
     assert (done.status, done.err) == (0, "")
-    written = yaml.safe_load((tmp_path / "run" / "run.yaml").read_text())["training"]
-    assert written == wanted | {"skip_bad_images": True}
+    assert yaml.safe_load((tmp_path / "run" / "run.yaml").read_text())["training"] == WANTED
+
+
+def test_flags_beat_overrides_which_beat_the_file(striate, data, net, tmp_path):
+    file = tmp_path / "training.yaml"
+    file.write_text("epochs: 1\nbatch_size: 8\noptimizer: {name: sgd, lr: 0.5, momentum: 0.1}\n")
+    given = ["--config", file, "--lr", 0.01]
+    done = striate(
+        "train", net, "optimizer.lr=0.2", "momentum=0.3", "--data", data, "--out", tmp_path / "run", *given
+    )
+    assert (done.status, done.err) == (0, "")
+    training = yaml.safe_load((tmp_path / "run" / "run.yaml").read_text())["training"]
+    optimizer = training["optimizer"]
+    assert (training["epochs"], training["batch_size"]) == (1.0, 8)
+    assert (optimizer["name"], optimizer["lr"], optimizer["momentum"]) == ("sgd", 0.01, 0.3)
+    again = striate(
+        "train", net, "--config", tmp_path / "run" / "run.yaml", "--data", data, "--out", tmp_path / "b"
+    )
+    assert again.status == 0
+    assert yaml.safe_load((tmp_path / "b" / "run.yaml").read_text())["training"] == training
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["optimizer.lrr=1"], "optimizer has no option 'lrr'. Did you mean 'lr'?"),
+        (["optimzer.lr=1"], "there is no option 'optimzer'. Did you mean 'optimizer'?"),
+        (["lr"], "'lr': write an option and its value as optimizer.lr=0.1."),
+        (["lr=["], "'lr=[': its value cannot be read; put a text in quotes."),
+        (["lr=fast"], "--lr 'fast' must be a valid number."),
+        (["--config", "none.yaml"], "none.yaml: No such file or directory."),
+    ],
+    ids=["leaf", "group", "form", "yaml", "value", "file"],
+)
+def test_a_bad_override_is_told(striate, words, message):
+    done = striate("train", "lenet5", *words, "--data", "digits")
+    assert done.status == 2
+    assert done.err.startswith(f"striate: {message}")
 
 
 def test_what_it_prints(striate, data, net, tmp_path):
@@ -126,7 +221,12 @@ def test_failures_leave_no_run(failure, data, net, tmp_path, change, message):
     ("flag", "value", "message"),
     [
         ("--lr", "nan", "--lr nan must be a finite number."),
-        ("--optimizer", "adam", "--optimizer 'adam' must be 'adamw' or 'sgd'. Did you mean 'adamw'?"),
+        (
+            "--schedule",
+            "cos",
+            "--schedule 'cos' must be 'constant', 'step', 'multi-step', 'exponential', 'cosine', "
+            "'one-cycle', 'warm-restarts' or 'plateau'. Did you mean 'cosine'?",
+        ),
         ("--patience", "0", "--patience 0 must be greater than or equal to 1."),
         ("--epochs", "1e308", "--epochs 1e+308 must be less than or equal to 1000000."),
         ("--batch-size", "9" * 23, f"--batch-size {'9' * 23} must be less than or equal to 1000000."),

@@ -67,8 +67,8 @@ def test_a_run_remembers_its_recipe(tmp_path):
     file.unlink()
     record = RunFolder.open(tmp_path / "run").record
     assert record.augment == FLIPPED
-    assert Recipe.from_yaml(record.training.augment) == FLIPPED
-    trained(tmp_path / "again", augment=record.training.augment)
+    assert Recipe.from_yaml(record.training.images.augment) == FLIPPED
+    trained(tmp_path / "again", augment=record.training.images.augment)
     pair = [load_file(tmp_path / name / "model.safetensors")["conv.weight"] for name in ("run", "again")]
     assert torch.equal(*pair)
 

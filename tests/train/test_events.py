@@ -13,6 +13,7 @@ from toys import NAMES, files_below, quick, tiny, toy_source, trained
 import striate
 from striate.spec import Network
 from striate.train import Checkpointed, Finished, RunFolder, Started, StepDone, Validated, train
+from striate.train.config.reading import to_data
 
 
 def kinds(events):
@@ -133,7 +134,7 @@ def test_run_yaml_says_everything(tmp_path):
     (step,) = data["preprocess"]["steps"]
     assert step["standardize"]["mean"] == pytest.approx([pixels.mean()])
     assert step["standardize"]["std"] == pytest.approx([pixels.std()])
-    assert data["training"] == dataclasses.asdict(config)
+    assert data["training"] == to_data(config)
     assert Network.from_data(data["network"]) == tiny()
     record = RunFolder.open(tmp_path / "run").record
     assert record.training == config

@@ -85,12 +85,16 @@ def test_it_prints_the_figures(case):
     assert lines[0] == (
         f"val: accuracy {ours.accuracy:.2%} of 700 images, top-5 {ours.top5:.2%}, loss {ours.loss:.4f}"
     )
-    assert len(lines) == 3 + CLASSES
+    assert lines[1] == (
+        f"balanced accuracy {ours.balanced_accuracy:.2%}, macro-F1 {ours.macro_f1:.2%}, "
+        f"mean confidence {ours.mean_confidence:.2%}, calibration error {ours.calibration_error:.2%}"
+    )
+    assert len(lines) == 4 + CLASSES
     confused = np.array(ours.confusion)
     np.fill_diagonal(confused, 0)
-    assert lines[3].startswith(f"class 0     {(targets == 0).sum()}")
-    assert lines[3].endswith(f"{NAMES[confused[0].argmax()]} ({confused[0].max()})")
-    assert "–" in lines[5]
+    assert lines[4].startswith(f"class 0     {(targets == 0).sum()}")
+    assert lines[4].endswith(f"{NAMES[confused[0].argmax()]} ({confused[0].max()})")
+    assert "–" in lines[6]
     html = ours._repr_html_()
     assert html.count("<td") == CLASSES**2
     assert html.count("<tr") == CLASSES + 1
@@ -102,19 +106,46 @@ def test_names_are_escaped_in_a_notebook():
     assert "&lt;b&gt;" in ours._repr_html_()
 
 
+def test_macro_f1_and_balanced_accuracy(case):
+    logits, targets, ours = case
+    assert ours.macro_f1 == pytest.approx(
+        sk.f1_score(targets, logits.argmax(1), average="macro", zero_division=0)
+    )
+    # Class 7 has no images, which scikit-learn warns of and leaves out.
+    assert ours.balanced_accuracy == pytest.approx(
+        sk.recall_score(targets, logits.argmax(1), labels=np.arange(7), average="macro")
+    )
+    seen = np.flatnonzero(logits.argmax(1) != 7)
+    kept = evaluate(Table(logits[seen]), numbered(targets[seen]), RAW, NAMES)
+    assert kept.balanced_accuracy == pytest.approx(
+        sk.balanced_accuracy_score(targets[seen], logits[seen].argmax(1))
+    )
+
+
 def test_to_data_is_json_of_the_same():
     ours = evaluate(Table(np.eye(2)), numbered(np.array([0, 0])), RAW, ("a", "b"), "test")
+    sure = np.e / (1 + np.e)  # 0.731, of the eleventh bin
+    empty = {"count": 0, "confidence": None, "accuracy": None}
     assert ours.to_data() == {
         "split": "test",
         "images": 2,
         "accuracy": 0.5,
         "top5": 1.0,
         "loss": pytest.approx(0.5 * (np.log(1 + np.e) + np.log(1 + np.e) - 1)),
+        "balanced_accuracy": 0.5,
+        "macro_f1": pytest.approx(1 / 3),
+        "mean_confidence": pytest.approx(sure),
+        "calibration_error": pytest.approx(sure - 0.5),
         "classes": (
             {"name": "a", "support": 2, "precision": 1.0, "recall": 0.5, "f1": pytest.approx(2 / 3)},
             {"name": "b", "support": 0, "precision": 0.0, "recall": None, "f1": None},
         ),
         "confusion": ((1, 1), (0, 0)),
+        "calibration": (
+            *[empty] * 10,
+            {"count": 2, "confidence": pytest.approx(sure), "accuracy": 0.5},
+            *[empty] * 4,
+        ),
         "skipped": (),
     }
 

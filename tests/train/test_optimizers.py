@@ -9,10 +9,8 @@ from toys import toy_source, trained
 
 from striate.data import batch_indices
 from striate.nn import build
-from striate.spec import BatchNorm, Conv, Flatten, Linear, Network, Sequential
+from striate.spec import Flatten, Linear, Network, Sequential
 from striate.train import StepDone
-from striate.train.config import TrainConfig
-from striate.train.optimize import make_optimizer
 
 NETWORK = Network("regression", (1, 8, 8), Sequential(Flatten(), Linear(3, name="out")))
 
@@ -87,24 +85,3 @@ def test_two_steps(name, rule, lr, smoothing, tmp_path):
         assert np.abs(kept[f"out.{n}"] - values[n]).max() < 2e-6
         moved = np.abs(values[n] - dict(module.named_parameters())[f"out.{n}"].detach().numpy()).max()
         assert moved > 1e-3  # else the comparison says nothing
-
-
-@pytest.mark.parametrize("name", ["adamw", "sgd"])
-def test_vectors_are_spared_the_decay(name):
-    network = Network(
-        "n",
-        (1, 8, 8),
-        Sequential(Conv(4, 3, name="conv"), BatchNorm(name="norm"), Flatten(), Linear(2, name="out")),
-    )
-    module = build(network)
-    module.conv.bias.requires_grad_(False)
-    optimizer = make_optimizer(module, TrainConfig(optimizer=name, weight_decay=0.25))
-    names = {id(p): n for n, p in module.named_parameters()}
-    decays = {names[id(p)]: g["weight_decay"] for g in optimizer.param_groups for p in g["params"]}
-    assert decays == {
-        "conv.weight": 0.25,
-        "out.weight": 0.25,
-        "norm.weight": 0.0,
-        "norm.bias": 0.0,
-        "out.bias": 0.0,
-    }

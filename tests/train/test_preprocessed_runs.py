@@ -110,8 +110,12 @@ def test_a_run_of_schema_1(toy_run, tmp_path):
     (step,) = data["preprocess"]["steps"]
     data["schema"] = 1
     data["preprocess"] = {"shape": [1, 8, 8], **step["standardize"], "resize": None}
+    options = data["training"]
+    groups = {name: options.pop(name) for name in [*options] if isinstance(options[name], dict)}
+    options |= {key: value for group in groups.values() for key, value in group.items() if key != "name"}
+    options |= {name: group["name"] for name, group in groups.items() if "name" in group}
     for name in ("preprocess", "resize", "channel_order"):
-        del data["training"][name]
+        del options[name]
     file.write_text(yaml.safe_dump(data))
     assert st.Run(tmp_path / "old").record.preprocess == st.Run(toy_run).record.preprocess
     source = toy_source()
@@ -227,6 +231,7 @@ def test_a_disk_that_is_full(tmp_path, monkeypatch):
 
 def test_the_configuration_is_kept():
     config = TrainConfig(preprocess="gcn+zca:256", resize="cover", channel_order="bgr")
-    assert (config.preprocess, config.resize, config.channel_order) == ("gcn+zca:256", "cover", "bgr")
+    images = config.images
+    assert (images.preprocess, images.resize, images.channel_order) == ("gcn+zca:256", "cover", "bgr")
     assert "did you mean 'gcn'?" in message_of(ConfigError, TrainConfig, preprocess="gnc")
     assert Preprocess((1, 2, 2)).steps == ()

@@ -6,15 +6,15 @@ from typing import Annotated, Any
 
 import typer
 
-from striate.cli.arguments import NETWORK_HELP, configured, with_options_of
+from striate.cli.arguments import NETWORK_HELP
+from striate.cli.config_options import configured, with_config
 from striate.cli.findings import AllNames, ReportFile, check_report_file, show
 from striate.cli.train_command import DATA_HELP
-from striate.train.config import TrainConfig
 
 __all__ = ["command"]
 
 
-@with_options_of(TrainConfig)
+@with_config
 def command(
     network: Annotated[str, typer.Argument(metavar="NETWORK", help=NETWORK_HELP)],
     data: Annotated[str, typer.Option(metavar="SOURCE", help=DATA_HELP)],
@@ -35,7 +35,7 @@ def command(
       striate check net.yaml --data photos/ --batch-size 128 --report check.html
     """
     check_report_file(report)
-    config = configured(TrainConfig, options)
+    config = configured(options)
     from striate.train.check import check_network
 
     show(check_network(network, data, config), report, everything=everything, as_json=as_json)

@@ -10,9 +10,9 @@ from typing import Annotated, Any
 import typer
 
 from striate import zoo
-from striate.cli.arguments import NETWORK_HELP, configured, with_options_of
+from striate.cli.arguments import NETWORK_HELP
+from striate.cli.config_options import configured, with_config
 from striate.cli.console import say
-from striate.train.config import TrainConfig
 from striate.train.events import Event, Finished, Started, Validated
 
 __all__ = ["DATA_HELP", "command"]
@@ -24,7 +24,7 @@ DATA_HELP = (
 )
 
 
-@with_options_of(TrainConfig)
+@with_config
 def command(
     network: Annotated[str, typer.Argument(metavar="NETWORK", help=NETWORK_HELP)],
     data: Annotated[str, typer.Option(metavar="SOURCE", help=DATA_HELP)],
@@ -44,7 +44,7 @@ def command(
       striate train resnet18 --data photos/ --batch-size 32 --lr 0.001
       striate train net.yaml --data idx:mnist/ --optimizer sgd --lr 0.05
     """
-    config = configured(TrainConfig, options)
+    config = configured(options)
     from striate.data import open_source
     from striate.run import fit
     from striate.train import RunFolder

@@ -12,12 +12,14 @@ from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from striate.data.balancing import BalancedOrder
 from striate.data.buffers import Buffers
 from striate.data.moments import Moments
 from striate.data.pack.cache import cached, store
@@ -27,7 +29,7 @@ from striate.data.pack.packing import Gathered, check_left, unreadable
 from striate.data.pixels import check_channels
 from striate.data.resize import STRETCH, Resize
 from striate.data.source import IntArray, Source
-from striate.errors import DataError
+from striate.errors import ConfigError, DataError, bad_argument
 
 __all__ = [
     "AnyDataset",
@@ -50,7 +52,7 @@ class AnyDataset(Protocol):
 
     @property
     def targets(self) -> Tensor:
-        """int64 ``(N,)``."""
+        """int64 ``(N,)``; float32 ``(N, K)`` of 0 and 1 where an image may have several of K labels."""
 
     @property
     def skipped(self) -> tuple[str, ...]:
@@ -85,7 +87,7 @@ class Dataset:
 
     Attributes:
         images: uint8 ``(N, C, H, W)``.
-        targets: int64 ``(N,)``.
+        targets: int64 ``(N,)``; float32 ``(N, K)`` of 0 and 1 where an image may have several of K labels.
         skipped: Names of images that could not be read and were left out.
     """
 
@@ -169,14 +171,15 @@ def load_split(
     return Dataset(torch.from_numpy(images[: len(kept)]), torch.from_numpy(targets[kept]), tuple(problems))
 
 
-def check_targets(source: Source, split: str, shape: tuple[int, int, int]) -> IntArray:
-    """Return the targets of a split of images that can become ``shape``.
+def check_targets(source: Source, split: str, shape: tuple[int, int, int]) -> IntArray | NDArray[np.float32]:
+    """Return the targets of a split of images that can become ``shape``, as in a `Dataset`.
 
     Raises:
         DataError: if there is no such split, or it is empty; if the shape has neither one nor three channels.
     """
     check_channels(shape[0])
-    targets = source.split_targets(split)
+    source.check_split(split)
+    targets = source.targets[split].astype(np.float32) if source.multi_label else source.split_targets(split)
     if not len(targets):
         fix = f" {_VALIDATION_NEEDS}" if split == "val" else ""
         raise DataError(f"{source.name}: the split {split!r} holds no images. Add images.{fix}")
@@ -189,7 +192,7 @@ class Batch:
 
     Attributes:
         images: uint8 ``(N, C, H, W)``.
-        targets: int64 ``(N,)``.
+        targets: int64 ``(N,)``, or float32 ``(N, K)``, as in the data set.
         indices: Where in the data set each image stands, ``(N,)``.
         step: Which batch of the run it is.
     """
@@ -201,12 +204,30 @@ class Batch:
 
 
 class Batches:
-    """The batches of a run over ``dataset``: ``batches[k]`` is a function of (seed, k) alone."""
+    """The batches of a run over ``dataset``: ``batches[k]`` is a function of (seed, k) alone.
 
-    def __init__(self, dataset: AnyDataset, batch_size: int, seed: int) -> None:
+    Args:
+        dataset: Where images come from.
+        batch_size: Images in each.
+        seed: Of the run.
+        sampling: ``shuffle`` shows every image once an epoch; ``balanced`` all classes equally often, and within a
+            class every image before one comes again: see `striate.data.balancing`.
+
+    Raises:
+        ConfigError: if ``balanced`` is asked of what is streamed, or of images that may have several labels.
+    """
+
+    def __init__(
+        self,
+        dataset: AnyDataset,
+        batch_size: int,
+        seed: int,
+        sampling: Literal["shuffle", "balanced"] = "shuffle",
+    ) -> None:
         self.dataset = dataset
         self.batch_size = batch_size
         self.seed = seed
+        self._balanced = _balanced_order(dataset, seed) if sampling == "balanced" else None
 
     def __getitem__(self, step: int) -> Batch:
         indices = self._indices(step)
@@ -217,21 +238,38 @@ class Batches:
 
         Close it to end what goes on ahead.
         """
+        if self._balanced is not None:
+            yield from map(self.__getitem__, steps)
+            return
         with closing(self.dataset.show(self.seed, self.batch_size, steps)) as shown:
             for step, images in zip(steps, shown, strict=True):
                 yield self._batch(step, self._indices(step), images)
 
     def steps(self, epochs: float) -> int:
-        """Return the number of steps that show every image at least ``epochs`` times."""
+        """Return the number of steps that show at least ``epochs`` times as many images as there are."""
         return math.ceil(epochs * len(self.dataset) / self.batch_size)
 
     def _indices(self, step: int) -> IntArray:
+        if self._balanced is not None:
+            return self._balanced.places(step * self.batch_size, self.batch_size)
         order = partial(self.dataset.order, self.seed)
         return _cut(order, len(self.dataset), self.batch_size, step)
 
     def _batch(self, step: int, indices: IntArray, images: Tensor) -> Batch:
         chosen = torch.from_numpy(indices)
         return Batch(images, self.dataset.targets.index_select(0, chosen), chosen, step)
+
+
+def _balanced_order(dataset: AnyDataset, seed: int) -> BalancedOrder:
+    fix = "Use sampling=shuffle, with class_weights=balanced."
+    if not isinstance(dataset, Dataset):
+        allowed = "shuffle, as images that are streamed come in the order in which they lie"
+        raise ConfigError(bad_argument("sampling", "balanced", allowed, fix))
+    if dataset.targets.ndim > 1:
+        raise ConfigError(
+            bad_argument("sampling", "balanced", "shuffle, as an image may have several labels", fix)
+        )
+    return BalancedOrder(dataset.targets.numpy(), seed)
 
 
 def batch_indices(size: int, batch_size: int, seed: int, step: int) -> IntArray:

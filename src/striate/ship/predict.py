@@ -19,7 +19,7 @@ from striate.data.augment import check_views, with_room
 from striate.errors import DataError, bad_argument, printable
 from striate.train import forward_in_batches, resolve_device
 
-__all__ = ["Classifier", "Guess", "Prediction", "predict"]
+__all__ = ["Classifier", "Guess", "Prediction", "answers", "check_top", "guesses", "parts", "predict"]
 
 _BATCH = 64
 _NAMED = 10
@@ -122,15 +122,29 @@ def predict(
         ConfigError: if there are no such views.
         DataError: naming the images that cannot be read, up to ten.
     """
+    check_top(top)
+    names = classifier.class_names
+    return [
+        Prediction(name, guesses(row, names, top)) for name, row in answers(classifier, images, device, views)
+    ]
+
+
+def check_top(top: int) -> None:
+    """Raise `DataError` unless ``top`` is a number of classes."""
     if isinstance(top, bool) or not isinstance(top, int) or top < 1:
         raise DataError(bad_argument("top", top, "a whole number of at least 1"))
+
+
+def answers(
+    classifier: Classifier, images: Iterable[str | Path | Image.Image], device: str, views: str
+) -> Iterator[tuple[str, Tensor]]:
+    """Yield the name of each image and its probabilities, float64 ``(classes,)``; see `predict`."""
     where = resolve_device(device)
     check_views(views)
-    module, names = classifier.module.to(where), classifier.class_names
+    module = classifier.module.to(where)
     preprocess = with_room(classifier.preprocess, views)
-    results: list[Prediction] = []
     problems: list[str] = []
-    for part in _parts(images, _BATCH):
+    for part in parts(images):
         arrays = []
         for image in part:
             try:
@@ -140,24 +154,19 @@ def predict(
         if problems:  # go on only to name all that cannot be read
             continue
         logits = forward_in_batches(module, torch.from_numpy(np.stack(arrays)), preprocess, where, views)
-        results += [
-            Prediction(_called(image), _guesses(row, names, top))
-            for image, row in zip(part, logits.double().softmax(1), strict=True)
-        ]
+        yield from zip(map(_called, part), logits.double().softmax(1), strict=True)
     if problems:
         count = f"{len(problems)} images cannot be read: " if len(problems) > 1 else ""
         more = f"; and {len(problems) - _NAMED} more" if len(problems) > _NAMED else ""
         raise DataError(f"{count}{'; '.join(problems[:_NAMED])}{more}.")
-    return results
 
 
-def _parts(
-    images: Iterable[str | Path | Image.Image], size: int
-) -> Iterator[Sequence[str | Path | Image.Image]]:
+def parts(images: Iterable[str | Path | Image.Image]) -> Iterator[Sequence[str | Path | Image.Image]]:
+    """Yield ``images``, or the one image, as many at a time as are asked about together."""
     if not isinstance(images, Iterable) or isinstance(images, str | Path | Image.Image):
         images = [images]  # one image, or what `_opened` will explain
     iterator = iter(images)
-    while part := list(islice(iterator, size)):
+    while part := list(islice(iterator, _BATCH)):
         yield part
 
 
@@ -179,7 +188,8 @@ def _called(image: str | Path | Image.Image) -> str:
     return getattr(image, "filename", "") or "image" if isinstance(image, Image.Image) else str(image)
 
 
-def _guesses(probabilities: Tensor, names: Sequence[str], top: int) -> tuple[Guess, ...]:
+def guesses(probabilities: Tensor, names: Sequence[str], top: int) -> tuple[Guess, ...]:
+    """Return the ``top`` classes of ``probabilities`` ``(classes,)``, the most probable first."""
     values, indices = probabilities.topk(min(top, len(names)))
     pairs = zip(values.tolist(), indices.tolist(), strict=True)
     return tuple(Guess(names[i], i, value) for value, i in pairs)

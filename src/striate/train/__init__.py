@@ -20,9 +20,16 @@ if TYPE_CHECKING:
     )
     from striate.train.folder import RunFolder, RunRecord
     from striate.train.loop import train
+    from striate.train.losses import make_loss
     from striate.train.measure import evaluate_run
-    from striate.train.metrics import ClassScore, Evaluation, evaluate, forward_in_batches
-    from striate.train.optimize import learning_rate
+    from striate.train.methods import learning_rate, make_optimizer
+    from striate.train.metrics import (
+        ClassScore,
+        Evaluation,
+        LabelEvaluation,
+        evaluate,
+        forward_in_batches,
+    )
     from striate.train.prepare import resolve_device
     from striate.train.progress import ProgressBar
 
@@ -33,8 +40,9 @@ _HOMES = {
     "events": ("Checkpointed", "Diverged", "Event", "Finished", "Started", "StepDone", "Validated"),
     "folder": ("RunFolder", "RunRecord"),
     "loop": ("train",),
-    "metrics": ("ClassScore", "Evaluation", "evaluate", "forward_in_batches"),
-    "optimize": ("learning_rate",),
+    "losses": ("make_loss",),
+    "methods": ("learning_rate", "make_optimizer"),
+    "metrics": ("ClassScore", "Evaluation", "LabelEvaluation", "evaluate", "forward_in_batches"),
     "prepare": ("resolve_device",),
     "progress": ("ProgressBar",),
 }
@@ -46,6 +54,7 @@ __all__ = [
     "Evaluation",
     "Event",
     "Finished",
+    "LabelEvaluation",
     "NetworkReport",
     "ProgressBar",
     "RunFolder",
@@ -59,6 +68,8 @@ __all__ = [
     "evaluate_run",
     "forward_in_batches",
     "learning_rate",
+    "make_loss",
+    "make_optimizer",
     "resolve_device",
     "train",
 ]

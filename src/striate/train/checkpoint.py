@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from striate.errors import RunError, WeightsError
 from striate.nn import write_tensors
+from striate.train.methods import Average
 
 __all__ = ["CHECKPOINT", "Progress", "model_tensors", "read_progress", "save_checkpoint"]
 
@@ -32,6 +33,7 @@ class Progress:
         step: Steps done.
         best_accuracy: The best validation accuracy so far, at ``best_step``, with ``best_loss``.
         waited: Validations since.
+        losses: Of every validation so far.
     """
 
     step: int = 0
@@ -39,17 +41,22 @@ class Progress:
     best_loss: float | None = None
     best_step: int | None = None
     waited: int = 0
+    losses: tuple[float, ...] = ()
 
     def measured(self, accuracy: float, loss: float) -> Progress:
         """Return the progress after a validation; of equal accuracies the lower loss is better."""
         best = self.best_accuracy
         if best is None or (accuracy, -loss) > (best, -(self.best_loss or 0.0)):
-            return Progress(self.step, accuracy, loss, self.step, 0)
-        return replace(self, waited=self.waited + 1)
+            return Progress(self.step, accuracy, loss, self.step, 0, (*self.losses, loss))
+        return replace(self, waited=self.waited + 1, losses=(*self.losses, loss))
 
 
 def save_checkpoint(
-    folder: Path, module: nn.Module, optimizer: torch.optim.Optimizer, progress: Progress
+    folder: Path,
+    module: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    progress: Progress,
+    average: Average | None = None,
 ) -> Path:
     """Write a checkpoint into ``folder``, in the place of the one before.
 
@@ -61,6 +68,8 @@ def save_checkpoint(
     for index, values in state["state"].items():
         for name, value in values.items():
             tensors[f"optimizer/{index}/{name}"] = torch.as_tensor(value)
+    if average is not None:
+        tensors |= {f"average/{name}": tensor for name, tensor in average.state().items()}
     counters = {"schema": SCHEMA_VERSION, "progress": asdict(progress), "groups": state["param_groups"]}
     path = folder / CHECKPOINT
     try:
@@ -81,7 +90,8 @@ def read_progress(path: Path) -> Progress:
         RunError: if it is missing, damaged or of a newer schema.
     """
     try:
-        return Progress(**_counters(path)["progress"])
+        counters = _counters(path)["progress"]
+        return Progress(**counters | {"losses": tuple(counters.get("losses", ()))})
     except (KeyError, TypeError) as error:
         raise RunError(f"{path}: not a checkpoint, or a damaged one ({error}).") from None
 

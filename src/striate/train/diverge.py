@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-__all__ = ["first_not_finite"]
+__all__ = ["NotFinite", "first_not_finite"]
+
+
+class NotFinite(Exception):
+    """A figure is no number: not yet told to a user, as only the loop knows which checkpoint is good."""
+
+    def __init__(self, figure: str, step: int, lr: float, layer: str | None, what: str) -> None:
+        super().__init__(figure, step, lr, layer, what)
+        self.figure, self.step, self.lr, self.layer, self.what = figure, step, lr, layer, what
+
+    def message(self, checkpoint: Path) -> str:
+        """Return what is wrong, where, and how to mend it."""
+        layer = "the module itself" if self.layer == "" else repr(self.layer)
+        where = "in the loss alone" if self.layer is None else f"first in the {self.what} of {layer}"
+        kept = f" The last checkpoint stays good: {checkpoint}." if checkpoint.exists() else ""
+        return (
+            f"the {self.figure} at step {self.step} is not a finite number: {where}. The usual cause is too "
+            f"high a learning rate (here {self.lr:g}); try --lr {self.lr / 10:g}, or longer warmup.{kept}"
+        )
 
 
 def first_not_finite(module: nn.Module, images: Tensor) -> tuple[str | None, str]:

@@ -10,7 +10,6 @@ preprocess.safetensors    what preprocessing needs of larger tensors, if any
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import re
 import shutil
@@ -30,6 +29,7 @@ from striate.spec import Network
 from striate.spec.files import parse_yaml
 from striate.train.checkpoint import CHECKPOINT, model_tensors
 from striate.train.config import TrainConfig
+from striate.train.config.reading import to_data
 
 __all__ = ["RunFolder", "RunRecord"]
 
@@ -81,7 +81,7 @@ class RunRecord:
             },
             "preprocess": self.preprocess.to_data(),
             "augment": self.augment.to_data(),
-            "training": dataclasses.asdict(self.training),
+            "training": to_data(self.training),
             "module": self.module,
             "network": self.network.to_data() if self.network else None,
         }
@@ -128,7 +128,8 @@ class RunRecord:
 
 def _training(options: dict[str, Any]) -> TrainConfig:
     """Read the configuration; of a file that it names nothing is opened."""
-    augment = options.get("augment", "none")
+    images = options.get("images")
+    augment = str((images if isinstance(images, dict) else options).get("augment", "none"))
     if augment not in RECIPES and "\n" not in augment:
         raise ValueError(f"training: augment={augment!r:.80} is neither the name of a recipe nor its text")
     return TrainConfig(**options)

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import time
 from collections.abc import Generator, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from striate.data import Batch, Batches, Source
 from striate.errors import DataError, RunError, TrainingError, WeightsError
-from striate.nn import aux_losses, save_weights, set_weights
+from striate.nn import save_weights, set_weights
 from striate.spec import Network
 from striate.train.checkpoint import CHECKPOINT, Progress, model_tensors, save_checkpoint
 from striate.train.config import TrainConfig
-from striate.train.diverge import first_not_finite
+from striate.train.diverge import NotFinite, first_not_finite
 from striate.train.events import (
     Checkpointed,
     Diverged,
@@ -33,10 +31,11 @@ from striate.train.events import (
     Which,
 )
 from striate.train.folder import RunFolder
-from striate.train.metrics import evaluate
-from striate.train.optimize import learning_rate, make_optimizer
+from striate.train.methods import Swa, plateau_falls, recalibrate
+from striate.train.metrics import Evaluation, LabelEvaluation, evaluate
 from striate.train.prepare import Prepared, prepare
 from striate.train.record import recorded
+from striate.train.stepping import Stepper
 
 __all__ = ["train"]
 
@@ -94,9 +93,10 @@ class _Loop:
         self.folder = folder
         self.config = prepared.record.training
         self.module = prepared.module
-        self.batches = Batches(prepared.train, self.config.batch_size, self.config.seed)
+        sampling = self.config.loss.sampling
+        self.batches = Batches(prepared.train, self.config.batch_size, self.config.seed, sampling)
         self.steps = self.batches.steps(self.config.epochs)
-        self.optimizer = make_optimizer(self.module, self.config)
+        self.stepper = Stepper(prepared, self.steps)
         self.progress = Progress()
         self.at_rest = True
 
@@ -158,7 +158,7 @@ class _Loop:
     def _steps(self) -> Generator[Event, None, None]:
         try:
             yield from self._epochs()
-        except _NotFinite as problem:
+        except NotFinite as problem:
             yield Diverged(step=problem.step, layer=problem.layer, what=problem.what)
             raise TrainingError(problem.message(self.folder.last / CHECKPOINT)) from None
         except (MemoryError, RuntimeError) as error:
@@ -175,9 +175,10 @@ class _Loop:
 
     def _epochs_of(self, batches: Iterator[Batch]) -> Iterator[Event]:
         epochs_done = 0
+        saved = time.monotonic()
         for step in range(self.steps):
             before = time.perf_counter()
-            loss, lr = self._step(next(batches))
+            loss, lr = self.stepper.step(next(batches), self._falls())
             self.progress = replace(self.progress, step=step + 1)
             epoch = self._epoch(step + 1)
             yield StepDone(
@@ -187,69 +188,86 @@ class _Loop:
                 lr=lr,
                 images_per_second=self.config.batch_size / (time.perf_counter() - before),
             )
+            if self._save_is_due(saved):
+                saved = time.monotonic()
+                yield self._save("last")
             if math.floor(epoch) > epochs_done or step + 1 == self.steps:
                 epochs_done = math.floor(epoch)
                 yield from self._epoch_end(epoch)
                 if self._waited_enough():
                     return
 
-    def _step(self, batch: Batch) -> tuple[float, float]:
-        """Do one step; return its loss and learning rate."""
-        config, step = self.config, batch.step
-        lr = learning_rate(config, step, self.steps)
-        for group in self.optimizer.param_groups:
-            group["lr"] = lr
-        torch.manual_seed(_step_seed(config.seed, step))  # dropout is a function of (seed, step)
-        self.module.train()
-        images, targets = self.prepared.inputs(batch)
-
-        def loss_of(logits: Tensor) -> Tensor:
-            return F.cross_entropy(logits, targets, label_smoothing=config.label_smoothing)
-
-        loss = loss_of(self.module(images))
-        for extra in aux_losses(self.module, loss_of):
-            loss = loss + extra
-        value = loss.item()
-        if not math.isfinite(value):
-            torch.manual_seed(_step_seed(config.seed, step))  # the same dropout again
-            raise _NotFinite("loss", step + 1, config.lr, *first_not_finite(self.module, images))
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        self.optimizer.step()
-        return value, lr
-
     def _epoch_end(self, epoch: float) -> Iterator[Event]:
-        record = self.prepared.record
-        measured = evaluate(
-            self.module, self.prepared.val, record.preprocess, record.class_names, "val", self.prepared.device
-        )
-        if not math.isfinite(measured.loss):  # before the good checkpoint would be written over
-            with closing(self.prepared.val.pieces(64)) as pieces:
-                images = record.preprocess.normalize(next(pieces).to(self.prepared.device))
-            found = first_not_finite(self.module.eval(), images)
-            raise _NotFinite("validation loss", self.progress.step, self.config.lr, *found)
-        self.progress = self.progress.measured(measured.accuracy, measured.loss)
-        better = self.progress.best_step == self.progress.step
+        best: Checkpointed | None = None
+        with self._averaged():
+            measured = self._measured()
+            self.progress = self.progress.measured(measured.accuracy, measured.loss)
+            if self.progress.best_step == self.progress.step:
+                best = self._save("best")  # of the weights that answered
         yield Validated(
             step=self.progress.step,
             epoch=epoch,
             loss=measured.loss,
             accuracy=measured.accuracy,
-            best=better,
+            best=best is not None,
         )
-        if better:
-            yield self._save("best")
+        if best is not None:
+            yield best
         yield self._save("last")
+
+    def _measured(self) -> Evaluation | LabelEvaluation:
+        """Measure the module on the validation split."""
+        record, device = self.prepared.record, self.prepared.device
+        measured = evaluate(
+            self.module, self.prepared.val, record.preprocess, record.class_names, "val", device
+        )
+        if not math.isfinite(measured.loss):  # before the good checkpoint would be written over
+            with closing(self.prepared.val.pieces(64)) as pieces:
+                images = record.preprocess.normalize(next(pieces).to(device))
+            found = first_not_finite(self.module.eval(), images)
+            raise NotFinite("validation loss", self.progress.step, self.config.optimizer.lr, *found)
+        return measured
+
+    def _falls(self) -> int:
+        """Return how often the rate has fallen, of the schedule that falls where validation gets no better."""
+        if self.config.schedule.name != "plateau":
+            return 0
+        return plateau_falls(self.progress.losses, self.config.schedule.plateau)
+
+    @contextmanager
+    def _averaged(self) -> Iterator[None]:
+        """Put the mean of the weights, if one is kept, in their place for a while."""
+        average = self.stepper.average
+        if average is None:
+            yield
+            return
+        with average.in_place_of(self.module):
+            if isinstance(average, Swa) and average.count:
+                recalibrate(self.module, self._plain_images())
+            yield
+
+    def _plain_images(self) -> Iterator[Tensor]:
+        """Yield the training images of an epoch, as the network sees them."""
+        for step in range(math.ceil(len(self.prepared.train) / self.config.batch_size)):
+            yield self.prepared.inputs(self.batches[step])[0]
 
     def _epoch(self, step: int) -> float:
         return step * self.config.batch_size / len(self.prepared.train)
+
+    def _save_is_due(self, saved: float) -> bool:
+        """Return whether a checkpoint is to be written amid an epoch, the last of which was at ``saved`` seconds."""
+        wanted = self.config.checkpoints
+        if wanted.every_steps is not None and self.progress.step % wanted.every_steps == 0:
+            return True
+        return wanted.every_minutes is not None and time.monotonic() - saved >= 60 * wanted.every_minutes
 
     def _waited_enough(self) -> bool:
         return self.config.patience is not None and self.progress.waited >= self.config.patience
 
     def _save(self, which: Which) -> Checkpointed:
         folder = self.folder.best if which == "best" else self.folder.last
-        path = save_checkpoint(folder, self.module, self.optimizer, self.progress)
+        average = self.stepper.average
+        path = save_checkpoint(folder, self.module, self.stepper.optimizer, self.progress, average)
         return Checkpointed(step=self.progress.step, which=which, path=str(path))
 
     def _keep_weights(self) -> None:
@@ -265,26 +283,6 @@ class _Loop:
             raise RunError(f"{error} The checkpoints stay good.") from None
 
 
-class _NotFinite(Exception):
-    def __init__(self, figure: str, step: int, lr: float, layer: str | None, what: str) -> None:
-        super().__init__(figure, step, lr, layer, what)
-        self.figure, self.step, self.lr, self.layer, self.what = figure, step, lr, layer, what
-
-    def message(self, checkpoint: Path) -> str:
-        layer = "the module itself" if self.layer == "" else repr(self.layer)
-        where = "in the loss alone" if self.layer is None else f"first in the {self.what} of {layer}"
-        kept = f" The last checkpoint stays good: {checkpoint}." if checkpoint.exists() else ""
-        return (
-            f"the {self.figure} at step {self.step} is not a finite number: {where}. The usual cause is too "
-            f"high a learning rate (here {self.lr:g}); try --lr {self.lr / 10:g}, or longer warmup.{kept}"
-        )
-
-
 def _is_out_of_memory(error: Exception) -> bool:
     # The CPU's allocator raises a plain RuntimeError; only its words tell.
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or "not enough memory" in str(error)
-
-
-def _step_seed(seed: int, step: int) -> int:
-    digest = hashlib.sha256(f"step/{seed}/{step}".encode()).digest()
-    return int.from_bytes(digest[:8], "little") >> 1

@@ -8,14 +8,15 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from striate.data import Source, open_source, open_split
+from striate.data import Dataset, Preprocess, Source, StreamedDataset, open_source, open_split
 from striate.data.augment import check_views, with_room
 from striate.errors import DataError, listed
-from striate.train.folder import RunFolder
-from striate.train.metrics import Evaluation, evaluate
+from striate.train.folder import RunFolder, RunRecord
+from striate.train.losses import LABEL_LOSSES
+from striate.train.metrics import Evaluation, LabelEvaluation, evaluate
 from striate.train.prepare import resolve_device
 
-__all__ = ["evaluate_run"]
+__all__ = ["data_of", "evaluate_run", "opened"]
 
 
 def evaluate_run(
@@ -27,7 +28,7 @@ def evaluate_run(
     device: str = "auto",
     skip_bad_images: bool = False,
     views: str = "center",
-) -> Evaluation:
+) -> Evaluation | LabelEvaluation:
     """Measure the run in ``folder``.
 
     Args:
@@ -47,6 +48,20 @@ def evaluate_run(
         ConfigError: if there are no such views.
     """
     check_views(views)
+    source = opened(folder, data)
+    where = resolve_device(device)
+    module = folder.module(into).to(where)
+    preprocess = with_room(folder.record.preprocess, views)
+    dataset = data_of(folder.record, source, split, preprocess, skip_bad_images=skip_bad_images)
+    return evaluate(module, dataset, preprocess, folder.record.class_names, split, where, views)
+
+
+def opened(folder: RunFolder, data: str | Path | Source | None) -> Source:
+    """Return the source that ``data`` names; None means the one that the run was trained on.
+
+    Raises:
+        DataError: if it is missing, or is not what the run was trained on any more and ``data`` does not name it.
+    """
     record = folder.record
     source = data if isinstance(data, Source) else open_source(record.data if data is None else data)
     if data is None and source.fingerprint != record.fingerprint:
@@ -54,6 +69,20 @@ def evaluate_run(
             f"{source.name} has changed since the run was trained on it; to measure the run on what is there "
             f"now, say so: --data {source.name} (data={source.name!r})."
         )
+    return source
+
+
+def data_of(
+    record: RunRecord, source: Source, split: str, preprocess: Preprocess, *, skip_bad_images: bool
+) -> Dataset | StreamedDataset:
+    """Return a split of ``source``, its images in the size that ``preprocess`` takes.
+
+    Targets number the run's classes, whatever order the source has now.
+
+    Raises:
+        DataError: if the split is missing, has classes that the run does not know, or several labels an image where
+            the run was trained to give one.
+    """
     index = {name: i for i, name in enumerate(record.class_names)}
     strange = [name for name in source.class_names if name not in index]
     if strange:
@@ -61,9 +90,11 @@ def evaluate_run(
             f"{source.name} has classes that the run does not know: {listed(strange)}. "
             f"The run knows {listed(record.class_names)}."
         )
-    where = resolve_device(device)
-    module = folder.module(into).to(where)
-    preprocess = with_room(record.preprocess, views)
+    if source.multi_label and record.training.loss.name not in LABEL_LOSSES:
+        raise DataError(
+            f"{source.name}: its images may have several labels each, and the run was trained to give one, with "
+            f"loss={record.training.loss.name}. Keep one label of each, or train with loss={LABEL_LOSSES[0]}."
+        )
     loaded = open_split(
         source,
         split,
@@ -71,7 +102,9 @@ def evaluate_run(
         resize=preprocess.resize,
         skip_bad_images=skip_bad_images,
     )
-    # The run's order of classes is the one that counts, whatever order the source has now.
-    renumbered = torch.tensor([index[name] for name in source.class_names])[loaded.targets]
-    dataset = dataclasses.replace(loaded, targets=renumbered)
-    return evaluate(module, dataset, preprocess, record.class_names, split, where, views)
+    numbers = torch.tensor([index[name] for name in source.class_names])
+    if loaded.targets.ndim == 1:
+        targets = numbers[loaded.targets]
+    else:
+        targets = torch.zeros(len(loaded), len(index)).index_copy(1, numbers, loaded.targets)
+    return dataclasses.replace(loaded, targets=targets)

@@ -36,6 +36,8 @@ from striate.spec import Network
 from striate.train.config import TrainConfig
 from striate.train.fits import check_module, check_network
 from striate.train.folder import RunRecord
+from striate.train.losses import Loss, make_loss
+from striate.train.methods import check_schedule
 
 __all__ = ["Prepared", "prepare", "resolve_device"]
 
@@ -51,6 +53,7 @@ class Prepared:
         train: The training split.
         val: The validation split.
         augment: What is done to training images, if anything.
+        loss: What is minimized, of logits and targets.
         threads: How many threads torch is to use.
         record: What will stand in ``run.yaml``.
     """
@@ -60,6 +63,7 @@ class Prepared:
     train: AnyDataset
     val: AnyDataset
     augment: Augment | None
+    loss: Loss
     record: RunRecord
     device: torch.device
     threads: int
@@ -91,16 +95,28 @@ def prepare(network: Network | nn.Module, data: str | Path | Source, config: Tra
         check_network(network, source.class_names, config.batch_size, device)
     images = len(source.split_targets("train"))
     source.split_targets("val")
-    check_fit(config.preprocess, shape, images)
+    check_fit(config.images.preprocess, shape, images)
+    check_schedule(config.schedule, config.epochs)
     augment = _augment(config, source)
     wanted = Preprocess(
-        shape, stored=_stored(config, shape), resize=Resize(config.resize), channel_order=config.channel_order
+        shape,
+        stored=_stored(config, shape),
+        resize=Resize(config.images.resize),
+        channel_order=config.images.channel_order,
     )
     train = open_split(
-        source, "train", wanted.stored_shape, resize=wanted.resize, skip_bad_images=config.skip_bad_images
+        source,
+        "train",
+        wanted.stored_shape,
+        resize=wanted.resize,
+        skip_bad_images=config.images.skip_bad_images,
     )
     val = open_split(
-        source, "val", wanted.stored_shape, resize=wanted.resize, skip_bad_images=config.skip_bad_images
+        source,
+        "val",
+        wanted.stored_shape,
+        resize=wanted.resize,
+        skip_bad_images=config.images.skip_bad_images,
     )
     described = isinstance(network, Network)
     module = build(network, seed=config.seed) if isinstance(network, Network) else network
@@ -110,10 +126,11 @@ def prepare(network: Network | nn.Module, data: str | Path | Source, config: Tra
     if not any(parameter.requires_grad for parameter in module.parameters()):
         raise ConfigError("the network has no weights to train; add a Conv or Linear layer, or unfreeze one.")
     preprocess = fit_preprocess(
-        train, config.preprocess, shape=shape, resize=wanted.resize, channel_order=wanted.channel_order
+        train, config.images.preprocess, shape=shape, resize=wanted.resize, channel_order=wanted.channel_order
     )
     if augment is not None:
         augment = augment.adapted(fitted(augment.recipe, train), shape[1:], preprocess)
+    loss = make_loss(config.loss, train.targets, len(source.class_names), device)
     record = RunRecord(
         network=network if isinstance(network, Network) else None,
         module=None if described else f"{type(module).__module__}.{type(module).__qualname__}",
@@ -139,6 +156,7 @@ def prepare(network: Network | nn.Module, data: str | Path | Source, config: Tra
         train=train,
         val=val,
         augment=augment,
+        loss=loss,
         record=record,
         device=device,
         threads=_threads(network, config),
@@ -162,9 +180,9 @@ def _notes(record: RunRecord, source: Source, skipped: tuple[str, ...]) -> Itera
 
 def _augment(config: TrainConfig, source: Source) -> Augment | None:
     """Return the augmentation that is wanted, as yet of images as they lie; None if none is."""
-    wanted = recipe(config.augment)
+    wanted = recipe(config.images.augment)
     if wanted.for_signals:
-        name = config.augment if "\n" not in config.augment else "the recipe"
+        name = config.images.augment if "\n" not in config.images.augment else "the recipe"
         raise ConfigError(f"augment: {name} is for signals, and {source.name} holds images.")
     names = source.class_names
     return Augment(wanted, num_classes=len(names), class_names=names) if wanted.effects else None
@@ -172,13 +190,13 @@ def _augment(config: TrainConfig, source: Source) -> Augment | None:
 
 def _stored(config: TrainConfig, shape: tuple[int, int, int]) -> tuple[int, int] | None:
     """Return height and width that images are loaded with, in the proportions of the network's input."""
-    if config.stored_size is None:
+    if config.images.stored_size is None:
         return None
     _, height, width = shape
-    if config.stored_size < height:
+    if config.images.stored_size < height:
         allowed = f"at least the height of the network's input, {height}"
-        raise ConfigError(bad_argument("stored_size", config.stored_size, allowed))
-    return config.stored_size, round(config.stored_size * width / height)
+        raise ConfigError(bad_argument("stored_size", config.images.stored_size, allowed))
+    return config.images.stored_size, round(config.images.stored_size * width / height)
 
 
 def _threads(network: Network | nn.Module, config: TrainConfig) -> int:

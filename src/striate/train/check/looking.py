@@ -142,7 +142,7 @@ def _loss(report: Report, config: TrainConfig, trial: Trial | None) -> Loss | No
     total = sum(counts.values())
     if classes < 2 or not total:
         return None
-    smoothing = config.label_smoothing
+    smoothing = config.loss.label_smoothing
     shares = [(1 - smoothing) * count / total + smoothing / classes for count in counts.values()]
     prior = -sum(share * math.log(share) for share in shares if share)
     return Loss(first=None if trial is None else trial.loss, uniform=math.log(classes), prior=prior)

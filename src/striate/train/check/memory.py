@@ -12,7 +12,7 @@ from striate.analyze import Analysis, bytes_text
 from striate.data import Source
 from striate.train.check.report import Memory
 from striate.train.check.subject import Findings, Subject, finding
-from striate.train.config import TrainConfig
+from striate.train.config import OptimizerConfig, TrainConfig
 from striate.train.metrics import EVALUATION_BATCH
 from striate.train.prepare import resolve_device
 
@@ -41,7 +41,7 @@ def estimate(
         device: Whose free memory counts.
     """
     weights = _FLOAT * analysis.totals.params
-    kept = {"adamw": 2, "sgd": 1 if config.momentum else 0}[config.optimizer]
+    kept = _kept(config.optimizer)
     batch = config.batch_size
     per_image = _FLOAT * math.prod(analysis.input) + analysis.totals.activation_bytes // batch
     counts = {"train": train, "val": val}
@@ -59,6 +59,15 @@ def estimate(
         free=free,
         largest_batch=None if free is None else max(0, int((_USED * free - fixed) // per_image)),
     )
+
+
+def _kept(optimizer: OptimizerConfig) -> int:
+    """Return how many numbers an optimizer keeps for each weight."""
+    moving = 1 if optimizer.momentum else 0
+    own = {"sgd": moving, "lars": moving, "muon": 1, "adagrad": 1, "rmsprop": 1 + moving}.get(
+        optimizer.name, 2
+    )
+    return own + (1 if optimizer.lookahead else 0)
 
 
 def _is_held(source: Source | None, split: str, shape: tuple[int, ...]) -> bool:

@@ -84,7 +84,7 @@ def shrunk(subject: Subject) -> Findings:
 
 def stretched(subject: Subject) -> Findings:
     """Images of other proportions than the input."""
-    if subject.shape is None or subject.config.resize != "stretch":
+    if subject.shape is None or subject.config.images.resize != "stretch":
         return
     height, width = subject.shape[1:]
 
@@ -107,7 +107,10 @@ def stretched(subject: Subject) -> Findings:
 
 def crop_without_room(subject: Subject) -> Findings:
     """Whether images are to be cropped that have no more than the network's size."""
-    if subject.config.stored_size is None and RandomCrop(margin=0) in recipe(subject.config.augment).effects:
+    if (
+        subject.config.images.stored_size is None
+        and RandomCrop(margin=0) in recipe(subject.config.images.augment).effects
+    ):
         yield finding(
             "warning",
             "crop-without-room",

@@ -14,12 +14,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from striate.data import Batches
 from striate.nn import aux_losses
 from striate.train.check.report import Signal
-from striate.train.optimize import make_optimizer
+from striate.train.methods import make_optimizer
 from striate.train.prepare import Prepared
 
 __all__ = ["BUDGET", "Trial", "try_out"]
@@ -85,7 +84,7 @@ class _Steps:
         self.prepared = prepared
         self.config = prepared.record.training
         self.module = prepared.module
-        self.optimizer = make_optimizer(self.module, self.config)
+        self.optimizer = make_optimizer(self.module, self.config.optimizer)
 
     def done(self, most: int | None) -> Trial:
         wanted = self.config.batch_size
@@ -133,7 +132,7 @@ class _Steps:
         """Return logits, their loss, and the loss with what auxiliary heads add."""
 
         def loss_of(logits: Tensor) -> Tensor:
-            return F.cross_entropy(logits, targets, label_smoothing=self.config.label_smoothing)
+            return self.prepared.loss(logits, targets)
 
         self.module.train()
         logits = self.module(images)

@@ -1,0 +1,113 @@
+"""The options of training on the command line: one flag per option of the configuration, a file, overrides.
+
+Flags beat overrides, which beat the file, which beats the recipe; what none of them says has its default.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import re
+import types
+import typing
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+import typer
+
+from striate.cli.arguments import UsageError
+from striate.errors import ConfigError
+from striate.train.config import GROUPS, TrainConfig
+from striate.train.config.reading import merged, parse_override, read_config
+
+__all__ = ["configured", "with_config"]
+
+_OPTION = re.compile(r"^\w+: (\w+)=")  # as a configuration tells a bad value: "training: batch_size=0 must …"
+_PLAIN = (int, float, bool, str)
+
+_OVERRIDES = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[OPTION=VALUE]...", help="Any option of the configuration: optimizer.betas=[0.9,0.95]."
+    ),
+]
+_FILE = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="FILE", help="A .yaml file of options, or the run.yaml of a run."),
+]
+
+
+def with_config(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of training; it takes them, still to be `configured`, as keyword arguments."""
+    own = inspect.signature(command, eval_str=True)
+    parameters = [p for p in own.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    parameters += [
+        inspect.Parameter("overrides", keyword, default=None, annotation=_OVERRIDES),
+        inspect.Parameter("config_file", keyword, default=None, annotation=_FILE),
+    ]
+    parameters += _flags(TrainConfig, None)
+    command.__signature__ = own.replace(parameters=[_keyword(p) for p in parameters])  # type: ignore[attr-defined]
+    command.__annotations__ = {p.name: p.annotation for p in parameters}
+    return command
+
+
+def configured(options: Mapping[str, Any], recipe: Mapping[str, Any] | None = None) -> TrainConfig:
+    """Return the configuration that the options of `with_config` say.
+
+    Raises:
+        UsageError: if it refuses a value; naming the flag.
+    """
+    given = dict(options)
+    overrides, file = given.pop("overrides", None) or [], given.pop("config_file", None)
+    flags = {name: value for name, value in given.items() if value is not None}
+    try:
+        layers = [recipe or {}, read_config(file) if file else {}, *map(parse_override, overrides), flags]
+        return merged(layers)
+    except ConfigError as error:
+        flagged = _OPTION.sub(_flagged, str(error))
+        raise UsageError(flagged) from None
+
+
+def _flagged(found: re.Match[str]) -> str:
+    return f"--{found[1].replace('_', '-')} "
+
+
+def _keyword(parameter: inspect.Parameter) -> inspect.Parameter:
+    return parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+
+
+def _flags(config: type[Any], group: str | None) -> list[inspect.Parameter]:
+    """Return a parameter for each option that one word of a command line can say."""
+    hints = typing.get_type_hints(config)
+    flags = []
+    for field in dataclasses.fields(config):
+        if field.name in GROUPS and group is None:
+            flags += _flags(GROUPS[field.name], field.name)
+            continue
+        kind = _typed(hints[field.name])
+        if kind is None:
+            continue
+        name = group if group and field.name == "name" else field.name
+        dashed = name.replace("_", "-")
+        default = "" if field.default in (None, False) else f"  [default: {field.default}]"
+        switch = f"--{dashed}/--no-{dashed}" if field.default is True else f"--{dashed}"
+        option = typer.Option(switch, help=f"{field.metadata['help']}{default}", show_default=False)
+        flags.append(
+            inspect.Parameter(
+                name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, option]
+            )
+        )
+    return flags
+
+
+def _typed(hint: Any) -> Any:
+    """Return what typer is to parse, or None for what one word cannot say; the configuration checks choices."""
+    if get_origin(hint) is Annotated:
+        return _typed(get_args(hint)[0])
+    if get_origin(hint) is Literal:
+        return str
+    if get_origin(hint) in (types.UnionType, typing.Union):
+        return next((kind for kind in map(_typed, get_args(hint)) if kind is not None), None)
+    return hint if hint in _PLAIN else None

@@ -1,0 +1,155 @@
+"""k-fold cross-validation: all that is not tested, divided into k folds, each of which validates once."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from striate.data.decode import Record
+from striate.data.source import ByteArray, IntArray, Source, Targets
+from striate.errors import ConfigError, DataError, bad_argument
+
+__all__ = ["FoldSource", "fold", "folds"]
+
+_POOLED = ("train", "val")
+
+
+def folds(
+    targets: Targets, k: int, seed: int = 0, class_names: Sequence[str] = ()
+) -> list[tuple[IntArray, IntArray]]:
+    """Divide images into ``k`` folds; return for each the indices that train, and those of the fold, which validate.
+
+    The images of a class differ in number by at most one from fold to fold, and so do those of all classes; images
+    that may have several labels are divided evenly. The division is a function of the arguments alone.
+
+    Args:
+        targets: Of all images, int64 ``(N,)``; or ``(N, K)``, several labels an image.
+        k: How many folds.
+        seed: Another one divides otherwise.
+        class_names: What messages call the classes.
+
+    Raises:
+        ConfigError: if ``k`` is below 2, or larger than the number of images of some class.
+    """
+    if isinstance(k, bool) or not isinstance(k, int) or k < 2:
+        raise ConfigError(bad_argument("folds", k, "a whole number of at least 2"))
+    if len(targets) < k:
+        raise ConfigError(bad_argument("folds", k, f"at most {len(targets)}, the number of images"))
+    groups = np.zeros(len(targets), np.int64) if targets.ndim > 1 else targets.astype(np.int64, copy=False)
+    labels, counts = np.unique(groups, return_counts=True)
+    least = int(counts.argmin())
+    if counts[least] < k:
+        name = class_names[labels[least]] if class_names else labels[least]
+        allowed = f"at most {counts[least]}, the number of images of the class {str(name)!r}"
+        raise ConfigError(bad_argument("folds", k, allowed, "Add images of it, or remove the class."))
+    dealt = np.empty(len(targets), np.int64)
+    dealt[np.concatenate([_shuffled(groups, seed, label) for label in labels.tolist()])] = (
+        np.arange(len(targets)) % k
+    )
+    return [(np.flatnonzero(dealt != number), np.flatnonzero(dealt == number)) for number in range(k)]
+
+
+def _shuffled(groups: IntArray, seed: int, label: int) -> IntArray:
+    generator = np.random.Generator(np.random.Philox(key=[seed, label]))
+    return generator.permutation(np.flatnonzero(groups == label))
+
+
+class FoldSource(Source):
+    """A source whose ``train`` and ``val`` together are divided anew: one fold validates, the others train.
+
+    It is called ``fold:2/5@0:digits``: the second of five folds, by the seed 0, of ``digits``. Its ``test`` is the
+    source's.
+
+    Args:
+        source: What is divided.
+        number: Which fold validates, from 1.
+        k: How many there are.
+        seed: See `folds`.
+
+    Raises:
+        ConfigError: as `folds`, or if there is no such fold.
+        DataError: if the source has no images to train, or streams them.
+    """
+
+    def __init__(self, source: Source, number: int, k: int, seed: int = 0) -> None:
+        source.check_split("train")
+        pooled = [split for split in _POOLED if split in source.targets]
+        if any(split in source.layouts for split in pooled):
+            raise DataError(
+                f"{source.name}: is streamed, and folds take images that can be read in any order; pack it first: "
+                "striate data pack."
+            )
+        divided = folds(
+            np.concatenate([source.targets[split] for split in pooled]), k, seed, source.class_names
+        )
+        if not 1 <= number <= k:
+            raise ConfigError(bad_argument("fold", number, f"1 to {k}"))
+        first = len(source.targets["train"])
+        self._source = source
+        self._rows = {  # of each split, the source's splits and the indices in them
+            split: {"train": rows[rows < first], "val": rows[rows >= first] - first}
+            for split, rows in zip(_POOLED, divided[number - 1], strict=True)
+        }
+        self.name = f"fold:{number}/{k}@{seed}:{source.name}"
+        self.class_names = source.class_names
+        self.targets = dict(source.targets) | {
+            split: np.concatenate([source.targets[part][rows[part]] for part in pooled])
+            for split, rows in self._rows.items()
+        }
+        self.in_place = source.in_place - {*_POOLED}
+        self.layouts = source.layouts
+        told = hashlib.sha256(f"{number}/{k}@{seed} {source.fingerprint}".encode())
+        for split in _POOLED:
+            told.update(self.targets[split].tobytes())
+        self.fingerprint = told.hexdigest()
+
+    @property
+    def shape(self) -> tuple[int, int, int] | None:
+        """As of what is divided."""
+        return self._source.shape
+
+    def record(self, split: str, index: int) -> Record:
+        """Return one image as the source holds it."""
+        place = self.checked_index(split, index)
+        if split not in self._rows:
+            return self._source.record(split, place)
+        rows = self._rows[split]
+        of_train = len(rows["train"])
+        if place < of_train:
+            return self._source.record("train", int(rows["train"][place]))
+        return self._source.record("val", int(rows["val"][place - of_train]))
+
+    def array(self, split: str) -> ByteArray | None:
+        """Return the images of ``test`` as they are stored, and a copy of those of a fold; None where not all are."""
+        self.check_split(split)
+        if split not in self._rows:
+            return self._source.array(split)
+        parts = []
+        for part, rows in self._rows[split].items():
+            if len(rows):
+                stored = self._source.array(part)
+                if stored is None:
+                    return None
+                parts.append(stored[rows])
+        return np.concatenate(parts)
+
+
+_LOCATION = re.compile(r"(\d{1,6})/(\d{1,6})(?:@(\d{1,18}))?:(.+)", re.DOTALL)
+
+
+def fold(location: str) -> FoldSource:
+    """Open ``2/5:digits`` or ``2/5@7:digits``: the second of five folds, by the seed 0 or 7, of ``digits``.
+
+    Raises:
+        ConfigError, DataError: if it says something else; as `FoldSource` and `open_source`.
+    """
+    from striate.data.sources.opening import open_source  # which opens folds, too
+
+    said = _LOCATION.fullmatch(location)
+    if said is None:
+        raise DataError(f"fold:{location}: must be fold:NUMBER/FOLDS:DATA, such as fold:2/5:digits.")
+    number, k, seed, name = said.groups(default="0")
+    return FoldSource(open_source(name), int(number), int(k), int(seed))

@@ -1,0 +1,56 @@
+"""`predict_ensemble`: classes and probabilities of images by several runs together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import torch
+from PIL import Image
+
+from striate.ship.predict import Classifier, Prediction, answers, check_top, guesses, parts
+from striate.train import RunFolder
+from striate.train.ensemble import check_members
+
+__all__ = ["predict_ensemble"]
+
+
+def predict_ensemble(
+    members: Sequence[RunFolder],
+    images: Iterable[str | Path | Image.Image],
+    top: int = 5,
+    *,
+    device: str = "auto",
+    views: str = "center",
+) -> list[Prediction]:
+    """Return the classes of ``images``, in order, by the mean of the probabilities of runs of the same classes.
+
+    One member is in memory at a time, which reads the images anew, as its preprocessing wants them.
+
+    Args:
+        members: The runs, each of a described network.
+        images: Files, or images already open.
+        top: How many classes to give for each image; fewer if fewer are known.
+        device: Where to compute.
+        views: As in `predict`.
+
+    Raises:
+        RunError: if there are no members, if they know different classes, or if one has no weights.
+        ConfigError, DataError: as `predict`.
+    """
+    check_members(members)
+    check_top(top)
+    every = [image for part in parts(images) for image in part]
+    classes = members[0].record.class_names
+    names = [""] * len(every)
+    totals = [torch.zeros(len(classes), dtype=torch.float64) for _ in every]
+    for member in members:
+        one = Classifier(str(member.path), member.module(), member.record.preprocess, classes)
+        for i, (name, probabilities) in enumerate(answers(one, every, device, views)):
+            names[i] = name
+            totals[i] += probabilities
+        del one  # before the next is loaded
+    return [
+        Prediction(name, guesses(total / len(members), classes, top))
+        for name, total in zip(names, totals, strict=True)
+    ]

@@ -1,0 +1,20 @@
+"""The configuration of a training run."""
+
+from striate.train.config.keeping import CheckpointConfig
+from striate.train.config.optimizing import Group, OptimizerConfig, ScheduleConfig
+from striate.train.config.regularizing import AveragingConfig, LossConfig, RegularizationConfig
+from striate.train.config.training import GROUPS, LEAVES, ImagesConfig, TrainConfig
+
+__all__ = [
+    "GROUPS",
+    "LEAVES",
+    "AveragingConfig",
+    "CheckpointConfig",
+    "Group",
+    "ImagesConfig",
+    "LossConfig",
+    "OptimizerConfig",
+    "RegularizationConfig",
+    "ScheduleConfig",
+    "TrainConfig",
+]

@@ -1,0 +1,91 @@
+"""How weights are changed: the optimizer, and its learning rate over the steps."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from striate.train.config.base import (
+    BelowOne,
+    Count,
+    NotNegative,
+    Positive,
+    Share,
+    listed_values,
+    option,
+    part,
+)
+
+__all__ = ["Group", "OptimizerConfig", "ScheduleConfig"]
+
+Optimizer = Literal[
+    "sgd", "adagrad", "adadelta", "rmsprop", "adam", "adamw", "nadam", "radam", "lars", "muon"
+]
+Schedule = Literal[
+    "constant", "step", "multi-step", "exponential", "cosine", "one-cycle", "warm-restarts", "plateau"
+]
+
+
+@part
+class Group:
+    """Weights that are trained in another way.
+
+    Attributes:
+        paths: A pattern of paths, as in a shell: ``stage1.*``, ``*.bias``. The first group that matches counts.
+    """
+
+    paths: str = option("*", "Pattern of the paths of weights, as in a shell.")
+    lr_factor: NotNegative = option(1.0, "Their learning rate over that of the others; 0 freezes them.")
+    weight_decay: NotNegative | None = option(None, "Their decay; none means that of the others.")
+
+
+def _groups(value: Any) -> Any:
+    """Read groups as files write them, each a mapping."""
+    if not isinstance(value, list | tuple):
+        return value
+    return tuple(Group(**entry) if isinstance(entry, dict) else entry for entry in value)
+
+
+@part
+class OptimizerConfig:
+    """Which optimizer, and how it is set."""
+
+    name: Optimizer = option(
+        "adamw", "sgd, adagrad, adadelta, rmsprop, adam, adamw, nadam, radam, lars, muon."
+    )
+    lr: Positive = option(2e-3, "Learning rate at its peak; about 0.05 is usual for sgd.")
+    momentum: BelowOne = option(0.9, "Momentum of sgd, rmsprop, lars and muon.")
+    nesterov: bool = option(False, "Nesterov's momentum, of sgd and muon.")
+    betas: Annotated[tuple[BelowOne, BelowOne], listed_values] = option(
+        (0.9, 0.999), "Decays of Adam and its kin."
+    )
+    eps: Annotated[float, Field(gt=0, le=1)] = option(1e-8, "What keeps adaptive rates finite.")
+    smoothing: BelowOne = option(0.9, "Decay of the mean square of rmsprop and adadelta.")
+    weight_decay: NotNegative = option(
+        0.01, "Decay of weights, decoupled from the gradient where it is adaptive."
+    )
+    decay_all: bool = option(False, "Let norms and biases decay as well.")
+    lookahead: Count | None = option(None, "Steps between two of Lookahead's; none means without it.")
+    lookahead_share: Share = option(0.5, "How far Lookahead goes toward the fast weights.")
+    groups: Annotated[tuple[Group, ...], BeforeValidator(_groups)] = option(
+        (), "Weights that are trained in another way."
+    )
+
+
+@part
+class ScheduleConfig:
+    """The learning rate as a function of the step."""
+
+    name: Schedule = option(
+        "cosine", "constant, step, multi-step, exponential, cosine, one-cycle, warm-restarts, plateau."
+    )
+    warmup: BelowOne = option(0.05, "Share of the steps over which the learning rate rises from 0.")
+    floor: Share = option(0.0, "Share of the peak that the rate does not fall below.")
+    factor: Annotated[float, Field(gt=0, lt=1)] = option(
+        0.1, "What the rate is multiplied with at a step or plateau."
+    )
+    every: Positive = option(10.0, "Epochs between two falls of step, or of the first warm restart.")
+    at: Annotated[tuple[Positive, ...], listed_values] = option((), "Epochs of the falls of multi-step.")
+    growth: Annotated[float, Field(ge=1, le=100)] = option(2.0, "How much longer each warm restart takes.")
+    plateau: Count = option(5, "Epochs without a better validation before the rate falls, of plateau.")

@@ -1,0 +1,136 @@
+"""`TrainConfig`: every choice of a training run, documented where it stands and checked when it is made.
+
+The flags of ``striate train`` derive from it. It loads torch only to check what is not the default of preprocessing and
+augmentation.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from striate.errors import ConfigError, did_you_mean
+from striate.train.config.base import Count, option, part
+from striate.train.config.keeping import CheckpointConfig
+from striate.train.config.optimizing import OptimizerConfig, ScheduleConfig
+from striate.train.config.regularizing import AveragingConfig, LossConfig, RegularizationConfig
+
+__all__ = ["GROUPS", "LEAVES", "TrainConfig"]
+
+_STANDARDIZE = "standardize"
+_NONE = "none"
+
+
+def _steps(text: str) -> str:
+    if text != _STANDARDIZE:
+        from striate.data import parsed_steps  # which loads torch
+
+        parsed_steps(text)
+    return text
+
+
+def _augmentation(value: Any) -> Any:
+    """Return what stands for a recipe in a run: its name, or the text of its file."""
+    if value == _NONE or not (isinstance(value, str | Path) or hasattr(value, "to_yaml")):
+        return value
+    from striate.data.augment import RECIPES, recipe  # which loads torch
+
+    if isinstance(value, str) and value in RECIPES:
+        return value
+    try:
+        return recipe(value).to_yaml()
+    except ConfigError as error:
+        raise ValueError(f"must be a recipe: {str(error).rstrip('.')}") from None
+
+
+@part
+class ImagesConfig:
+    """What images go through before the network sees them."""
+
+    preprocess: Annotated[str, AfterValidator(_steps)] = option(
+        _STANDARDIZE, "unit, symmetric, per-pixel, gcn, lcn, pca, zca, or several: gcn+zca:256."
+    )
+    resize: Literal["stretch", "fit", "cover"] = option(
+        "stretch", "fit and cover keep proportions: fit pads, cover cuts the edges."
+    )
+    channel_order: Literal["rgb", "bgr"] = option("rgb", "What the network gets: rgb or bgr.")
+    augment: Annotated[str, BeforeValidator(_augmentation)] = option(
+        _NONE, "mnist, cifar, alexnet, imagenet, trivial, or a .yaml file."
+    )
+    stored_size: Annotated[int, Field(ge=1, le=65535)] | None = option(
+        None, "Height of images that the network's input is cropped out of."
+    )
+    skip_bad_images: bool = option(False, "Go on without images that cannot be read.")
+
+
+@part
+class TrainConfig:
+    """Every choice of a training run but the network and the data.
+
+    Options of a group can be given with it, or by their own names: ``TrainConfig(optimizer="sgd", lr=0.1)`` is
+    ``TrainConfig(optimizer=OptimizerConfig(name="sgd", lr=0.1))``.
+
+    Raises:
+        ConfigError: naming the option, the value it got and what is allowed.
+    """
+
+    epochs: Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)] = option(
+        10.0, "How often every image is shown; may be a fraction."
+    )
+    batch_size: Count = option(64, "Images per step.")
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = option(
+        0, "Initialization, order and dropout are functions of it."
+    )
+    device: str = option("auto", "auto, cpu, cuda, cuda:1, mps.")
+    precision: Literal["fp32", "bf16"] = option(
+        "fp32", "fp32, or bf16: convolutions and products in bfloat16, the weights in float32."
+    )
+    patience: Count | None = option(None, "Stop after so many epochs without a better validation.")
+    optimizer: OptimizerConfig = option(OptimizerConfig(), "What changes the weights.")
+    schedule: ScheduleConfig = option(ScheduleConfig(), "The learning rate over the steps.")
+    loss: LossConfig = option(LossConfig(), "What is minimized.")
+    regularization: RegularizationConfig = option(RegularizationConfig(), "What is held small.")
+    averaging: AveragingConfig = option(AveragingConfig(), "Means of weights.")
+    checkpoints: CheckpointConfig = option(CheckpointConfig(), "When states are kept.")
+    images: ImagesConfig = option(ImagesConfig(), "What images go through.")
+
+    @staticmethod
+    def arranged(options: dict[str, Any]) -> dict[str, Any]:
+        """Return ``options`` with those of groups put into their groups; their own names count more."""
+        known = [f.name for f in dataclasses.fields(TrainConfig)]
+        own: dict[str, Any] = {}
+        grouped: dict[str, dict[str, Any]] = {}
+        for name, value in sorted(options.items(), key=lambda option: option[0] in LEAVES):
+            if name in LEAVES:
+                grouped.setdefault(LEAVES[name], {})[name] = value
+            elif name not in known:
+                names = [*known, *LEAVES]
+                hint = did_you_mean(name, names)
+                raise ConfigError(f"training has no option {name!r}.{hint} It takes: {', '.join(names)}.")
+            elif name in GROUPS and isinstance(value, Mapping | str):
+                grouped[name] = {"name": value} if isinstance(value, str) else dict(value)
+            else:
+                own[name] = value
+        for group, values in grouped.items():
+            given = own.get(group)
+            own[group] = GROUPS[group](**values) if given is None else dataclasses.replace(given, **values)
+        return own
+
+
+_HINTS: Mapping[str, Any] = typing.get_type_hints(TrainConfig)
+
+GROUPS: Mapping[str, type[Any]] = MappingProxyType(
+    {name: kind for name, kind in _HINTS.items() if isinstance(kind, type) and dataclasses.is_dataclass(kind)}
+)
+"""The groups of options, each with its class."""
+
+LEAVES: Mapping[str, str] = MappingProxyType(
+    {f.name: group for group, kind in GROUPS.items() for f in dataclasses.fields(kind) if f.name != "name"}
+)
+"""The options of groups, each with its group; each has a name of its own."""

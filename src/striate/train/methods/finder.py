@@ -1,0 +1,136 @@
+"""The range of learning rates at which training works: one short run in which the rate rises (Smith 2017)."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from striate.errors import ConfigError, TrainingError, bad_argument
+
+__all__ = ["RateRange", "find_rates"]
+
+_MEMORY = 0.9
+_DIVERGED = 4.0
+"""Times the best mean of recent losses."""
+
+
+@dataclass(frozen=True, slots=True)
+class RateRange:
+    """What the losses were as the rate rose.
+
+    Attributes:
+        lrs: The rates, each a constant factor above the one before.
+        losses: The loss at each, before its step.
+        smoothed: The mean of their neighbors, whose weights fall by a tenth with each rate between, so that minima stay
+            where they are.
+        diverged: Whether the loss exploded before the last rate.
+    """
+
+    lrs: tuple[float, ...]
+    losses: tuple[float, ...]
+    smoothed: tuple[float, ...]
+    diverged: bool
+
+    @property
+    def steepest(self) -> float | None:
+        """The rate at which the smoothed loss falls fastest, per factor of the rate; None if it never falls.
+
+        Rates behind the minimum do not count, nor does the first tenth of them, where the loss is but noise.
+        """
+        first, last = len(self.lrs) // 10, int(np.argmin(self.smoothed))
+        slopes = np.gradient(np.array(self.smoothed), np.log(self.lrs))[first : last + 1]
+        return self.lrs[first + int(np.argmin(slopes))] if slopes.size and slopes.min() < 0 else None
+
+    @property
+    def tenth_of_minimum(self) -> float | None:
+        """A tenth of the rate at which the smoothed loss is least; None if it never falls."""
+        at = int(np.argmin(self.smoothed))
+        return self.lrs[at] / 10 if at else None
+
+    def plot(self) -> str:
+        """Return a picture as SVG: the losses over the rate, with both suggestions."""
+        from matplotlib.backends.backend_svg import FigureCanvasSVG  # which no training needs
+        from matplotlib.figure import Figure
+
+        from striate.analyze.drawing.page import plain_style
+
+        with plain_style():
+            figure = Figure(figsize=(6.4, 3.8), layout="constrained")
+            axes = figure.add_subplot()
+            axes.plot(self.lrs, self.losses, color="#b9bec5", linewidth=1, label="loss")
+            axes.plot(self.lrs, self.smoothed, color="#3b76c4", linewidth=2, label="smoothed")
+            for rate, color, name in (
+                (self.steepest, "#2f9e4f", "steepest"),
+                (self.tenth_of_minimum, "#ef8a1d", "a tenth of the minimum"),
+            ):
+                if rate is not None:
+                    axes.axvline(rate, color=color, linestyle="--", label=f"{name}: {rate:.2g}")
+            low, high = min(self.smoothed), self.smoothed[0]
+            axes.set_ylim(low - 0.1 * abs(high - low) - 1e-3, high + 0.6 * abs(high - low) + 1e-3)
+            axes.set_xscale("log")
+            axes.set_xlabel("learning rate")
+            axes.set_ylabel("loss")
+            axes.legend(frameon=False)
+            text = io.StringIO()
+            canvas: Any = FigureCanvasSVG(figure)
+            canvas.print_svg(text, metadata={"Date": None, "Title": "Learning-rate range"})
+        return text.getvalue()
+
+
+def find_rates(
+    step: Callable[[float], float], low: float = 1e-6, high: float = 10.0, steps: int = 100
+) -> RateRange:
+    """Call ``step`` with rates that rise from ``low`` to ``high`` by a constant factor, until the loss explodes.
+
+    The loss explodes when the mean of recent ones is over four times the best so far, or when it is no number; a loss
+    that is none is left out.
+
+    Args:
+        step: Does one step of training at a rate; returns the loss before the step.
+        low: The first rate.
+        high: The last rate.
+        steps: How many rates.
+
+    Raises:
+        ConfigError: unless ``0 < low < high`` and ``steps`` is 10 or more.
+        TrainingError: if the loss is no number within the first two steps.
+    """
+    if not 0 < low < high < math.inf:
+        raise ConfigError(f"low={low:g}, high={high:g}: must be rates above 0, low the smaller one.")
+    if steps < 10:
+        raise ConfigError(bad_argument("steps", steps, "10 or more"))
+    lrs: list[float] = []
+    losses: list[float] = []
+    best = math.inf
+    mean = 0.0
+    for index in range(steps):
+        lr = low * (high / low) ** (index / (steps - 1))
+        loss = step(lr)
+        if not math.isfinite(loss):
+            break
+        lrs.append(lr)
+        losses.append(loss)
+        mean = _MEMORY * mean + (1 - _MEMORY) * loss
+        recent = mean / (1 - _MEMORY ** (index + 1))  # without the bias toward 0 of its beginning
+        best = min(best, recent)
+        if recent > _DIVERGED * best:
+            break
+    if len(lrs) < 2:
+        raise TrainingError(
+            f"the loss is no finite number at learning rates as low as {low:g}; lower low, or check the network."
+        )
+    smoothed = _smoothed(np.minimum(losses, max(_DIVERGED * best, losses[0])))
+    return RateRange(tuple(lrs), tuple(losses), tuple(smoothed.tolist()), diverged=len(lrs) < steps)
+
+
+def _smoothed(losses: NDArray[np.float64]) -> NDArray[np.float64]:
+    places = np.arange(len(losses))
+    weights = _MEMORY ** np.abs(places[:, None] - places)
+    smoothed: NDArray[np.float64] = weights @ losses / weights.sum(1)
+    return smoothed

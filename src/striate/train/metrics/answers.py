@@ -1,0 +1,64 @@
+"""What a module answers to images: logits ``(N, K)`` of N images and K classes, piece by piece."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator, Iterable
+from functools import reduce
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from striate.data import Preprocess
+from striate.data.augment import seen
+
+__all__ = ["EVALUATION_BATCH", "forward_in_batches", "mean_answer", "outputs"]
+
+EVALUATION_BATCH = 256
+"""How many images are measured at a time."""
+
+
+def forward_in_batches(
+    module: nn.Module, images: Tensor, preprocess: Preprocess, device: torch.device, views: str = "center"
+) -> Tensor:
+    """Return the module's outputs ``(N, K)`` in evaluation mode, on the CPU; its mode is restored.
+
+    Of several views they are the logarithms of the mean probabilities; see `striate.data.augment.VIEWS`.
+    """
+    return torch.cat(list(outputs(module, torch.split(images, EVALUATION_BATCH), preprocess, device, views)))
+
+
+def outputs(
+    module: nn.Module,
+    pieces: Iterable[Tensor],
+    preprocess: Preprocess,
+    device: torch.device,
+    views: str = "center",
+    *,
+    several_labels: bool = False,
+) -> Generator[Tensor, None, None]:
+    """Yield what `forward_in_batches` returns, for each of ``pieces``, uint8 ``(n, C, H, W)``.
+
+    With ``several_labels`` the probabilities are sigmoids, one for each class.
+    """
+    training = module.training
+    module.eval()
+    try:
+        with torch.inference_mode():
+            for piece in pieces:
+                answers = [module(view).float() for view in seen(piece.to(device), preprocess, views)]
+                yield mean_answer(answers, several_labels=several_labels).cpu()
+    finally:
+        module.train(training)
+
+
+def mean_answer(answers: list[Tensor], *, several_labels: bool = False) -> Tensor:
+    """Return logits of the mean of the probabilities that several logits ``(N, K)`` stand for."""
+    if len(answers) == 1:
+        return answers[0]
+    if several_labels:
+        yes = reduce(torch.logaddexp, map(F.logsigmoid, answers))
+        no = reduce(torch.logaddexp, [F.logsigmoid(-logits) for logits in answers])
+        return yes - no
+    return torch.stack([logits.log_softmax(1) for logits in answers]).logsumexp(0) - math.log(len(answers))

@@ -13,8 +13,11 @@ import augmentation
 import catalog
 import equivariance
 import flowers
+import initialization
+import methods
 import photographs
 import preprocessing_pictures
+import recipes
 from lecture_numbers import LECTURES
 from lecture_numbers.page import page
 from rich.console import Console
@@ -115,10 +118,13 @@ def main() -> None:
     (DOCS / "networks.md").write_text(catalog.networks_page(), encoding="utf-8")
     (DOCS / "textbook.md").write_text(page(LECTURES), encoding="utf-8")
     (DOCS / "effects.md").write_text(augmentation.effects_page(), encoding="utf-8")
+    (DOCS / "recipes.md").write_text(recipes.recipes_page(), encoding="utf-8")
     augmentation.write_pictures(PICTURES)
     photographs.write_page(DOCS / "photographs.md")
     flowers.write_page(DOCS / "flowers.md", PICTURES)
     preprocessing_pictures.write_pictures(PICTURES)
+    initialization.write_page(DOCS / "initialization.md", PICTURES)
+    methods.write_page(DOCS / "methods.md", PICTURES)
     schema = json.dumps(json_schema(), indent=1)
     (DOCS / "network.schema.json").write_text(schema + "\n", encoding="utf-8")
 

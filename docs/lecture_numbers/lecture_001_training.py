@@ -71,16 +71,16 @@ FACTS = (
             printed=true,
             true=true,
             compute=lambda suffix=suffix: (
-                _drawn(f"glorot_uniform{suffix}")[0],
-                _drawn(f"glorot_normal{suffix}")[1],
+                _drawn(f"xavier-uniform{suffix}")[0],
+                _drawn(f"xavier-normal{suffix}")[1],
             ),
             form="r = {}, σ = {}",
-            how=f"a million weights of `glorot_uniform{suffix}` and of `glorot_normal{suffix}`",
+            how=f"a million weights of `xavier-uniform{suffix}` and of `xavier-normal{suffix}`",
         )
         for activation, suffix, factor, true in (
             ("Logistic", "", "", (0.1, 0.058)),
-            ("Hyperbolic tangent", "_tanh", "4·", (0.4, 0.231)),
-            ("ReLU", "_relu", "√2·", (0.141, 0.082)),
+            ("Hyperbolic tangent", "-tanh", "4·", (0.4, 0.231)),
+            ("ReLU", "-relu", "√2·", (0.141, 0.082)),
         )
     ),
     Fact(
@@ -89,7 +89,7 @@ FACTS = (
         printed=0.1,
         true=0.1,
         compute=_lecun,
-        how="the weights of a built `st.Linear` that no activation follows (`lecun_normal`)",
+        how="the weights of a built `st.Linear` that no activation follows (`lecun-normal`)",
     ),
     Fact(
         topic="inverted dropout",

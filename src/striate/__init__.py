@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     )
     from striate.nn import load_weights, save_weights
     from striate.nn.build import build
-    from striate.run import Run, check, fit
+    from striate.run import Run, check, fit, resume, sanity
+    from striate.several import Ensemble, cross_validate, find_lr, fit_ensemble
     from striate.ship import Classifier, Prediction
     from striate.ship.pretrained import pretrained
     from striate.spec import (
@@ -106,7 +107,7 @@ if TYPE_CHECKING:
         Transpose,
         Upsample,
     )
-    from striate.train import Evaluation, NetworkReport, TrainConfig, train
+    from striate.train import Evaluation, NetworkReport, RunDiff, Sanity, Summary, TrainConfig, diff, train
 
 _HOMES = {
     "analyze": "Analysis Comparison analyze compare",
@@ -115,7 +116,8 @@ _HOMES = {
         "WeightsError"
     ),
     "nn": "build load_weights save_weights",
-    "run": "Run check fit",
+    "run": "Run check fit resume sanity",
+    "several": "Ensemble cross_validate find_lr fit_ensemble",
     "ship": "Classifier Prediction pretrained",
     "spec": (
         "AdaptiveAvgPool AdaptiveMaxPool AuxHead AvgPool BatchNorm ChannelPool Concat Conv "
@@ -128,7 +130,7 @@ _HOMES = {
         "SpatialDropout StochasticDepth StochasticPool Subsample TableConv Tanh TiledConv "
         "Transpose Upsample"
     ),
-    "train": "Evaluation NetworkReport TrainConfig train",
+    "train": "Evaluation NetworkReport RunDiff Sanity Summary TrainConfig diff train",
 }
 _HOME_OF = {name: room for room, names in _HOMES.items() for name in names.split()}
 _ROOMS = ("data", "errors", "nn", "ship", "spec", "zoo")
@@ -161,6 +163,7 @@ __all__ = [
     "DropConnect",
     "Dropout",
     "Embedding",
+    "Ensemble",
     "Evaluation",
     "Flatten",
     "GaussianNoise",
@@ -196,7 +199,9 @@ __all__ = [
     "Reshape",
     "Residual",
     "Run",
+    "RunDiff",
     "RunError",
+    "Sanity",
     "ScaledTanh",
     "SeparableConv",
     "Sequential",
@@ -211,6 +216,7 @@ __all__ = [
     "StochasticPool",
     "StriateError",
     "Subsample",
+    "Summary",
     "TableConv",
     "Tanh",
     "TiledConv",
@@ -224,9 +230,15 @@ __all__ = [
     "build",
     "check",
     "compare",
+    "cross_validate",
+    "diff",
+    "find_lr",
     "fit",
+    "fit_ensemble",
     "load_weights",
     "pretrained",
+    "resume",
+    "sanity",
     "save_weights",
     "train",
     "zoo",

@@ -1,14 +1,12 @@
-"""`check`, `fit` and `Run`: what to know before training, the one call that trains, what a user holds after it.
+"""`check`, `fit`, `resume` and `Run`: what to know before training, the calls that train, what a user holds after it.
 
 Each method calls one function of the rooms below; nothing is computed here.
 """
 
 from __future__ import annotations
 
-import signal
-import threading
-from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Generator, Iterable
+from contextlib import closing
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -16,7 +14,6 @@ from typing import Any
 from PIL import Image
 from torch import nn
 
-from striate import zoo
 from striate.data import Source, open_source
 from striate.errors import ConfigError
 from striate.ship import Classifier, Prediction
@@ -30,13 +27,20 @@ from striate.train import (
     ProgressBar,
     RunFolder,
     RunRecord,
+    Sanity,
     TrainConfig,
     check_network,
     evaluate_run,
+    overfit_batch,
     train,
+    until_interrupted,
 )
+from striate.train import resume as resume_events
+from striate.train.readers import Readers, check_readers
+from striate.train.recipes import find_with_recipe, merged_with_recipe
+from striate.train.summary import Summary, summarize
 
-__all__ = ["Run", "check", "fit"]
+__all__ = ["Run", "check", "configured", "fit", "resume", "sanity"]
 
 
 class Run:
@@ -101,6 +105,15 @@ class Run:
             views=views,
         )
 
+    def summary(
+        self, split: str = "val", data: str | Path | Source | None = None, *, device: str = "auto"
+    ) -> Summary:
+        """Return the curves of the run, what its weights mistake on a split, and its settings, on one page.
+
+        It shows itself in a notebook; ``.save("summary.html")`` or ``.save("summary.png")`` writes a file.
+        """
+        return summarize(self._folder, data, split, into=self._into, device=device)
+
     def predict(
         self,
         images: Iterable[str | Path | Image.Image],
@@ -108,10 +121,17 @@ class Run:
         *,
         device: str = "auto",
         views: str = "center",
+        threshold: float | None = None,
     ) -> list[Prediction]:
-        """Return the classes of image files, or of open images; ``views`` as in `evaluate`."""
-        classifier = Classifier(str(self.path), self.module(), self.record.preprocess, self.class_names)
-        return classifier.predict(images, top, device=device, views=views)
+        """Return the classes of image files, or of open images; ``views`` as in `evaluate`.
+
+        Where an image may have several labels, it has those of a probability above ``threshold``, by default 0.5.
+        """
+        record = self.record
+        classifier = Classifier(
+            str(self.path), self.module(), record.preprocess, record.class_names, record.several_labels
+        )
+        return classifier.predict(images, top, device=device, views=views, threshold=threshold)
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r}: {self._summary()})"
@@ -145,7 +165,34 @@ def check(
     Raises:
         StriateError: if there is no such network, source or device. What is wrong with them is in the report.
     """
-    return check_network(network, data, _config(config, options))
+    return check_network(network, data, configured(network, config, options))
+
+
+def sanity(
+    network: Network | nn.Module | str,
+    data: str | Path | Source,
+    *,
+    config: TrainConfig | None = None,
+    steps: int = 500,
+    **options: Any,
+) -> Sanity:
+    """Say whether a network can learn one batch by heart, as one that is to learn anything must.
+
+    Args:
+        network: As for `fit`.
+        data: As for `fit`.
+        config: The training that is meant; or give its fields as ``options``.
+        steps: After how many it is given up.
+        **options: Fields of `TrainConfig`: ``lr=0.001``.
+
+    Raises:
+        StriateError: whatever `striate.train.overfit_batch` raises.
+    """
+    config = configured(network, config, options)
+    if isinstance(network, str):
+        data = data if isinstance(data, Source) else open_source(data)
+        network = find_with_recipe(network, config.recipe, len(data.class_names))
+    return overfit_batch(network, data, config, steps=steps)
 
 
 def fit(
@@ -155,11 +202,13 @@ def fit(
     out: str | Path | None = None,
     config: TrainConfig | None = None,
     on_event: Callable[[Event], None] | None = None,
+    log: Iterable[str] = (),
     **options: Any,
 ) -> Run:
     """Train to the end and return the run: drains `train`, with a progress bar on a terminal.
 
-    Ctrl-C ends the training after the step in hand, with a checkpoint; a second one ends it at once.
+    Ctrl-C ends the training after the step in hand, with a checkpoint that `resume` goes on from; a second one ends
+    it at once. SIGTERM and SIGHUP do so too, and then end the process.
 
     Args:
         network: A description, a module of your own, or what the command line takes: a file, module:function,
@@ -168,65 +217,75 @@ def fit(
         out: The run folder to make; None means the first free ``runs/<network>-<n>``.
         config: Every other choice; or give its fields as ``options``.
         on_event: Called with each event, for readers of your own.
-        **options: Fields of `TrainConfig`: ``epochs=10, lr=0.001``.
+        log: Trackers to tell the run to: ``mlflow``, ``wandb``. Training waits for none, and goes on if one fails.
+        **options: Fields of `TrainConfig`: ``epochs=10, lr=0.001``; above those of a recipe of the network, if one is
+            named: ``recipe="digits"``. A network that is named gets the recipe's input too.
 
     Raises:
         StriateError: whatever `train` raises.
     """
-    config = _config(config, options)
+    config = configured(network, config, options)
+    log = check_readers(log)
     if isinstance(network, str):
         data = data if isinstance(data, Source) else open_source(data)
-        network = zoo.find(network, num_classes=len(data.class_names))
-    events = train(network, data, config, out)
+        network = find_with_recipe(network, config.recipe, len(data.class_names))
+    path = _drained(train(network, data, config, out), on_event, log)
+    return Run(path, None if isinstance(network, Network) else network)
+
+
+def resume(
+    run: str | Path,
+    data: str | Path | Source | None = None,
+    *,
+    module: nn.Module | None = None,
+    on_event: Callable[[Event], None] | None = None,
+    log: Iterable[str] = (),
+) -> Run:
+    """Go on with a run that was interrupted or killed, to the end, and return it: as `fit`, to the same bits.
+
+    Args:
+        run: The run folder.
+        data: Where the data is now; None means where it was.
+        module: What was trained, if it was a module of your own, as it was in the beginning.
+        on_event: Called with each event.
+        log: As for `fit`; a tracker that was told of the run goes on where it was.
+
+    Raises:
+        StriateError: whatever `striate.train.resume` raises.
+    """
+    log = check_readers(log)
+    return Run(_drained(resume_events(run, data, module=module), on_event, log), module)
+
+
+def _drained(
+    events: Generator[Event, None, None],
+    on_event: Callable[[Event], None] | None,
+    log: Iterable[str] = (),
+) -> str:
+    """Take all events, with a progress bar, and return the run folder."""
     path = ""
-    with closing(events), ProgressBar() as bar:
-        for event in _until_interrupted(events):
+    with closing(Readers(log)) as readers, closing(events), ProgressBar() as bar:
+        for event in until_interrupted(events):
             bar.show(event)
+            readers.show(event)
             if on_event:
                 on_event(event)
             if isinstance(event, Finished):
                 path = event.run
-    return Run(path, None if isinstance(network, Network) else network)
+    return path
 
 
-def _config(config: TrainConfig | None, options: dict[str, Any]) -> TrainConfig:
+def configured(
+    network: Network | nn.Module | str, config: TrainConfig | None, options: dict[str, Any]
+) -> TrainConfig:
+    """Return ``config``, or that of ``options`` above the recipe of ``network`` that they name.
+
+    Raises:
+        ConfigError: if both are given, an option has a bad value, or there is no such recipe.
+    """
     if config is not None and options:
         raise ConfigError(f"give config or options ({', '.join(options)}), not both.")
-    return config or TrainConfig(**options)
-
-
-def _until_interrupted(events: Generator[Event, None, None]) -> Iterator[Event]:
-    """Yield the events; on Ctrl-C let the step in hand end, then have the run save itself."""
-    with _deferred_interrupt() as interrupted:
-        over = False  # once told to end, or finished, there is nothing to interrupt
-        while True:
-            try:
-                if interrupted.is_set() and not over:
-                    over = True
-                    event = events.throw(KeyboardInterrupt())
-                else:
-                    event = next(events)
-            except StopIteration:
-                return
-            over = over or isinstance(event, Finished)
-            yield event
-
-
-@contextmanager
-def _deferred_interrupt() -> Iterator[threading.Event]:
-    """Turn the first SIGINT into a set event; the next one interrupts as usual."""
-    interrupted = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield interrupted  # signals reach the main thread alone
-        return
-    before = signal.getsignal(signal.SIGINT)
-
-    def note(number: int, frame: Any) -> None:
-        interrupted.set()
-        signal.signal(signal.SIGINT, before)
-
-    signal.signal(signal.SIGINT, note)
-    try:
-        yield interrupted
-    finally:
-        signal.signal(signal.SIGINT, before)
+    if config is not None:
+        return config
+    name = network.name if isinstance(network, Network) else network
+    return merged_with_recipe(name if isinstance(name, str) else type(name).__name__, [options])

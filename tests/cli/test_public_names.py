@@ -12,10 +12,10 @@ import striate as st
 PROMISED = """
     Network Sequential Residual Concat Repeat AuxHead Conv Linear MaxPool AvgPool GlobalAvgPool BatchNorm
     LocalResponseNorm Dropout Flatten Identity ReLU LeakyReLU ELU GELU SiLU Sigmoid Softplus Tanh Softmax
-    analyze Analysis compare Comparison build load_weights save_weights train fit Run TrainConfig
+    analyze Analysis compare Comparison build load_weights save_weights train fit resume Run TrainConfig
     Evaluation Prediction Classifier pretrained zoo
     StriateError ChangedError ConfigError DataError DescriptionError RunError ShapeError TrainingError WeightsError
-    check NetworkReport __version__
+    check NetworkReport sanity Sanity Summary cross_validate fit_ensemble Ensemble find_lr diff RunDiff __version__
     GRU LSTM RBF RNN SELU AdaptiveAvgPool AdaptiveMaxPool ChannelPool ConvTranspose DepthwiseConv
     DropConnect Embedding GaussianNoise GlobalMaxPool GroupNorm HardSigmoid InstanceNorm LastStep
     LayerNorm LinearChainCRF LocalContrastNorm LocallyConnected LpPool MaxUnpool Maxout Mish OneHot PReLU
@@ -58,7 +58,7 @@ STATEMENTS = [
     "from striate.train import TrainConfig; import striate as st",
     "import striate as st; st.analyze; import striate.analyze",
     "import striate as st; import striate.train, striate.analyze; st.TrainConfig()",
-    "from striate.train.loop import train; import striate as st",
+    "from striate.train.training import train; import striate as st",
 ]
 
 

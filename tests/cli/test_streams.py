@@ -39,7 +39,7 @@ def test_a_file_gets_the_lines_also_where_the_bar_is_drawn_on_a_terminal(folder)
     assert done.returncode == 0
     assert lines[0] == "tiny: 410 parameters, 1,149 train, 289 val images, on cpu"
     assert lines[1].startswith("epoch 1: val loss ")
-    assert lines[-1] == "run folder: runs/tiny-1"
+    assert lines[-2:] == ["run folder: runs/tiny-1", "summary: runs/tiny-1/summary.html"]
 
 
 def test_a_pipe_gets_each_line_at_once(folder):

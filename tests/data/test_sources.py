@@ -15,10 +15,10 @@ from striate.errors import DataError
 
 LOCATIONS = (
     "idx:DIR, folder:DIR, cifar10:DIR, cifar100:DIR, svhn:DIR, stl10:DIR, npz:FILE, npy:DIR, csv:FILE, jsonl:FILE, "
-    "parquet:FILE, hf:NAME, wds:URL, pack:FILE"
+    "parquet:FILE, hf:NAME, wds:URL, pack:FILE, fold:FOLD, bag:BAG"
 )
 KINDS = f"neither a known set (digits), nor a folder, nor a file, nor kind:location ({LOCATIONS})."
-KNOWN = "Known: cifar10, cifar100, csv, folder, hf, idx, jsonl, npy, npz, pack, parquet, stl10, svhn, wds."
+KNOWN = "Known: bag, cifar10, cifar100, csv, fold, folder, hf, idx, jsonl, npy, npz, pack, parquet, stl10, svhn, wds."
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ KNOWN = "Known: cifar10, cifar100, csv, folder, hf, idx, jsonl, npy, npz, pack, 
         ("DIGITS", f"no data called 'DIGITS': {KINDS} Did you mean 'digits'?"),
         ("nowhere/at/all", "no data called 'nowhere/at/all': no such file or folder."),
         ("id:mnist", f"unknown kind of data 'id'. Did you mean 'idx'? {KNOWN}"),
-        ("foldr:x", f"unknown kind of data 'foldr'. Did you mean 'folder'? {KNOWN}"),
+        ("foldr:x", f"unknown kind of data 'foldr'. Did you mean 'folder' or 'fold'? {KNOWN}"),
         ("digits:x", f"unknown kind of data 'digits'. {KNOWN}"),
         ("idx:", "'idx:' names no folder; write idx:DIR."),
         ("folder:", "'folder:' names no folder; write folder:DIR."),
@@ -162,8 +162,8 @@ def test_several_labels_in_arrays():
     assert source.targets["train"].tolist() == several.tolist()
     assert not toy_source().multi_label
     assert message_of(DataError, source.split_targets, "train") == (
-        "mine: its images may have several labels each, and training, measuring and predicting take one an image yet. "
-        "Keep one label of each, or choose other data."
+        "mine: its images may have several labels each, and one is wanted. Keep one label of each, "
+        "or choose other data."
     )
     assert message_of(
         DataError, ArraySource, "mine", {"train": images}, {"train": several * 2}, ("a", "b")

@@ -117,17 +117,19 @@ FAN_IN, FAN_OUT = 8 * 9, 96 * 9 // 4
 
 # scheme: variance by its paper's formula, and the bound of the uniform one
 FORMULAS = {
-    "he_normal": (2 / FAN_IN, None),
-    "he_uniform": (2 / FAN_IN, math.sqrt(6 / FAN_IN)),
-    "glorot_normal": (2 / (FAN_IN + FAN_OUT), None),
-    "glorot_uniform": (2 / (FAN_IN + FAN_OUT), math.sqrt(6 / (FAN_IN + FAN_OUT))),
-    "lecun_normal": (1 / FAN_IN, None),
-    "lecun_uniform": (1 / FAN_IN, math.sqrt(3 / FAN_IN)),
+    "he-normal": (2 / FAN_IN, None),
+    "he-uniform": (2 / FAN_IN, math.sqrt(6 / FAN_IN)),
+    "he-normal-out": (2 / FAN_OUT, None),
+    "he-uniform-out": (2 / FAN_OUT, math.sqrt(6 / FAN_OUT)),
+    "xavier-normal": (2 / (FAN_IN + FAN_OUT), None),
+    "xavier-uniform": (2 / (FAN_IN + FAN_OUT), math.sqrt(6 / (FAN_IN + FAN_OUT))),
+    "lecun-normal": (1 / FAN_IN, None),
+    "lecun-uniform": (1 / FAN_IN, math.sqrt(3 / FAN_IN)),
     # The table of lecture 001: Glorot's for logistic units, 4 times that for tanh, √2 times for ReLU.
-    "glorot_normal_tanh": (16 * 2 / (FAN_IN + FAN_OUT), None),
-    "glorot_uniform_tanh": (16 * 2 / (FAN_IN + FAN_OUT), 4 * math.sqrt(6 / (FAN_IN + FAN_OUT))),
-    "glorot_normal_relu": (2 * 2 / (FAN_IN + FAN_OUT), None),
-    "glorot_uniform_relu": (2 * 2 / (FAN_IN + FAN_OUT), math.sqrt(2) * math.sqrt(6 / (FAN_IN + FAN_OUT))),
+    "xavier-normal-tanh": (16 * 2 / (FAN_IN + FAN_OUT), None),
+    "xavier-uniform-tanh": (16 * 2 / (FAN_IN + FAN_OUT), 4 * math.sqrt(6 / (FAN_IN + FAN_OUT))),
+    "xavier-normal-relu": (2 * 2 / (FAN_IN + FAN_OUT), None),
+    "xavier-uniform-relu": (2 * 2 / (FAN_IN + FAN_OUT), math.sqrt(2) * math.sqrt(6 / (FAN_IN + FAN_OUT))),
 }
 
 
@@ -143,7 +145,7 @@ def test_a_scheme_fills_with_the_variance_of_its_formula(name):
 
 
 @pytest.mark.parametrize(
-    ("layers", "scheme"), [([ReLU()], "he_normal"), ([Tanh()], "glorot_uniform"), ([], "lecun_normal")]
+    ("layers", "scheme"), [([ReLU()], "he-normal"), ([Tanh()], "xavier-uniform"), ([], "lecun-normal")]
 )
 def test_the_fans_of_a_grouped_convolution(layers, scheme):
     network = net(Conv(96, 3, groups=GROUPS, name="c"), *layers, input=(32, 8, 8))
@@ -154,9 +156,9 @@ def test_the_fans_of_a_grouped_convolution(layers, scheme):
 @pytest.mark.parametrize(
     ("layers", "scheme", "variance"),
     [
-        ([ReLU()], "he_normal", 2 / 300),
-        ([Sigmoid()], "glorot_uniform", 2 / 500),
-        ([], "lecun_normal", 1 / 300),
+        ([ReLU()], "he-normal", 2 / 300),
+        ([Sigmoid()], "xavier-uniform", 2 / 500),
+        ([], "lecun-normal", 1 / 300),
     ],
 )
 def test_the_fans_of_a_linear_layer(layers, scheme, variance):
@@ -166,7 +168,7 @@ def test_the_fans_of_a_linear_layer(layers, scheme, variance):
     check_statistics(build(network, seed=0).f.weight.detach().double(), variance, bound)
 
 
-HE, GLOROT, LECUN = "he_normal", "glorot_uniform", "lecun_normal"
+HE, GLOROT, LECUN = "he-normal", "xavier-uniform", "lecun-normal"
 
 
 @pytest.mark.parametrize(

@@ -101,11 +101,11 @@ def test_three_small_kernels_against_a_large_one(maps):
 
 
 @pytest.mark.parametrize(("n_in", "n_out"), [(50, 20), (784, 1000)])
-@pytest.mark.parametrize(("suffix", "factor"), [("", 1.0), ("_tanh", 4.0), ("_relu", math.sqrt(2))])
+@pytest.mark.parametrize(("suffix", "factor"), [("", 1.0), ("-tanh", 4.0), ("-relu", math.sqrt(2))])
 def test_the_table_of_initializations(n_in, n_out, suffix, factor):
     uniform, normal = torch.empty(500, 500), torch.empty(500, 500)
-    SCHEMES[f"glorot_uniform{suffix}"].fill(uniform, n_in, n_out, torch.Generator().manual_seed(1))
-    SCHEMES[f"glorot_normal{suffix}"].fill(normal, n_in, n_out, torch.Generator().manual_seed(1))
+    SCHEMES[f"xavier-uniform{suffix}"].fill(uniform, n_in, n_out, torch.Generator().manual_seed(1))
+    SCHEMES[f"xavier-normal{suffix}"].fill(normal, n_in, n_out, torch.Generator().manual_seed(1))
     bound, sigma = factor * math.sqrt(6 / (n_in + n_out)), factor * math.sqrt(2 / (n_in + n_out))
     assert 0.999 * bound < uniform.abs().max() <= bound * (1 + 1e-6)
     assert normal.std().item() == pytest.approx(sigma, rel=0.01)

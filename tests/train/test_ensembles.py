@@ -33,7 +33,7 @@ def member(path, seed, deviation=0.5, **changes):
         class_names=NAMES,
         preprocess=Preprocess((1, 8, 8), (Standardize((0.3,), (deviation,)),)),
         augment=Recipe(),
-        training=quick(),
+        training=quick(loss="cross-entropy"),
         versions={},
         created="2020-01-01T00:00:00+00:00",
     )
@@ -62,7 +62,7 @@ def probabilities(members, images):
 
 
 def test_an_evaluation_is_of_the_mean_probabilities(members):
-    ours = evaluate_ensemble(members, SOURCE)
+    ours = evaluate_ensemble(members, SOURCE).together
     shares, targets = probabilities(members, SOURCE.array("test")), SOURCE.targets["test"]
     assert ours.accuracy == np.mean(shares.argmax(1) == targets)
     assert ours.loss == pytest.approx(log_loss(targets, shares), rel=1e-5)
@@ -71,14 +71,32 @@ def test_an_evaluation_is_of_the_mean_probabilities(members):
     assert ours.loss <= np.mean([evaluate_run(each, SOURCE).loss for each in members])  # Jensen
 
 
+def test_members_are_measured_beside_it(members):
+    ours = evaluate_ensemble(members, SOURCE)
+    alone = [evaluate_run(each, SOURCE) for each in members]
+    assert ours.members.runs == ("run-0", "run-1", "run-2")
+    for name in ("accuracy", "macro_f1", "loss"):
+        values = [getattr(each, name) for each in alone]
+        assert ours.members.figures[name] == tuple(values)
+        assert ours.members.mean[name] == pytest.approx(np.mean(values))
+        assert ours.members.deviation[name] == pytest.approx(np.std(values, ddof=1))
+    assert ours.accuracy == ours.together.accuracy
+    data = ours.to_data()
+    assert data["accuracy"] == ours.together.accuracy
+    assert [row["loss"] for row in data["members"]["runs"]] == [each.loss for each in alone]
+    lines = str(ours).splitlines()
+    assert [line.split()[0] for line in lines[:7]] == ["run", *ours.members.runs, "mean", "±", "together"]
+    assert evaluate_ensemble(members[:1], SOURCE).members.deviation["loss"] is None
+
+
 def test_one_member_answers_as_its_run(members):
     for views in ("center", "flip"):
-        alone = evaluate_ensemble(members[:1], SOURCE, "val", views=views)
+        alone = evaluate_ensemble(members[:1], SOURCE, "val", views=views).together
         assert alone == evaluate_run(members[0], SOURCE, "val", views=views)
 
 
 def test_views_and_members_are_averaged_alike(members):
-    ours = evaluate_ensemble(members, SOURCE, views="flip")
+    ours = evaluate_ensemble(members, SOURCE, views="flip").together
     images = SOURCE.array("test")
     shares = (probabilities(members, images) + probabilities(members, images[..., ::-1].copy())) / 2
     assert ours.loss == pytest.approx(log_loss(SOURCE.targets["test"], shares), rel=1e-5)
@@ -92,7 +110,7 @@ def test_members_may_see_images_of_other_sizes(members, tmp_path):
         network=network,
         preprocess=Preprocess((1, 12, 12), (Standardize((0.3,), (0.5,)),)),
     )
-    both = evaluate_ensemble([members[0], other], SOURCE)
+    both = evaluate_ensemble([members[0], other], SOURCE).together
     alone = [evaluate_run(each, SOURCE).loss for each in (members[0], other)]
     assert min(alone) / 2 < both.loss <= np.mean(alone)
 
@@ -145,7 +163,7 @@ def test_several_labels_are_averaged_by_their_sigmoids(members, tmp_path):
     )
     truths = (np.random.default_rng(0).random((24, 3)) < 0.4).astype(np.uint8)
     source = ArraySource("many", {"test": SOURCE.array("test")}, {"test": truths}, NAMES[::-1])
-    ours = evaluate_ensemble(members, source)
+    ours = evaluate_ensemble(members, source).together
     total = 0.0
     for each in members:
         mean, deviation = 0.3, each.record.preprocess.steps[0].std[0]
@@ -182,13 +200,21 @@ def test_members_of_other_classes_are_refused(members, tmp_path):
     )
 
 
+def test_members_give_one_label_or_several(members, tmp_path):
+    other = member(tmp_path / "other", 5, several_labels=True)
+    assert message_of(RunError, evaluate_ensemble, [members[0], other], SOURCE) == (
+        f"{members[0].path} and {other.path}: one was trained to give several labels and the other one; the members of "
+        "an ensemble must give alike."
+    )
+
+
 def test_members_of_other_data_want_it_named(members, tmp_path):
     other = member(tmp_path / "other", 5, data="fold:1/3@0:toy", fingerprint="0" * 64)
     assert message_of(DataError, evaluate_ensemble, [members[0], other]) == (
         f"{members[0].path} was trained on toy and {other.path} on fold:1/3@0:toy, or on another state of it; "
         "say what to measure them on: --data SOURCE (data=…)."
     )
-    assert evaluate_ensemble([members[0], other], SOURCE).images == 24
+    assert evaluate_ensemble([members[0], other], SOURCE).together.images == 24
 
 
 def test_bad_arguments(members):

@@ -105,7 +105,7 @@ def test_tensorboard_has_the_same_curves(tmp_path):
 
 def test_run_yaml_says_everything(tmp_path):
     source = toy_source()
-    config = quick(seed=5, label_smoothing=0.1, lr=1e-5)
+    config = quick(seed=5, label_smoothing=0.1, lr=1e-5, loss="cross-entropy")
     list(train(tiny(), source, config, tmp_path / "run"))
     data = yaml.safe_load((tmp_path / "run" / "run.yaml").read_text())
     assert list(data) == [
@@ -128,6 +128,7 @@ def test_run_yaml_says_everything(tmp_path):
         "fingerprint": source.fingerprint,
         "sizes": {"train": 48, "val": 24},
         "class_names": list(NAMES),
+        "several_labels": False,
     }
     pixels = source.array("train") / 255
     assert data["preprocess"]["shape"] == [1, 8, 8]
@@ -146,11 +147,14 @@ def test_the_folder_holds_what_it_should(toy_run):
     files = [f for f in files_below(toy_run) if not f.startswith("tensorboard/")]
     assert files == [
         "checkpoints",
+        "checkpoints/before",
+        "checkpoints/before/checkpoint.safetensors",
         "checkpoints/best",
         "checkpoints/best/checkpoint.safetensors",
         "checkpoints/last",
         "checkpoints/last/checkpoint.safetensors",
         "events.jsonl",
+        "lock",
         "model.safetensors",
         "run.yaml",
         "tensorboard",

@@ -103,7 +103,8 @@ def test_without_weights_the_checkpoints_serve(copy):
     best = copy / "checkpoints" / "best" / "checkpoint.safetensors"
     last = copy / "checkpoints" / "last" / "checkpoint.safetensors"
     (copy / "model.safetensors").unlink()
-    for file in (best, last):
+    before = copy / "checkpoints" / "before" / "checkpoint.safetensors"
+    for file in (best, last, before):
         expected = model_tensors(file)
         state = Run(copy).module().state_dict()
         assert all(torch.equal(state[name], expected[name]) for name in expected)
@@ -125,9 +126,13 @@ def test_other_checkpoints(copy):
     file = copy / "checkpoints" / "last" / "checkpoint.safetensors"
     save_file({"model/x": torch.zeros(1)}, file)
     assert message_of(RunError, read_progress, file).startswith(f"{file}: not a checkpoint, or a damaged one")
-    save_file({"model/x": torch.zeros(1)}, file, {"striate": json.dumps({"schema": 2, "progress": {}})})
+    save_file({"model/x": torch.zeros(1)}, file, {"striate": json.dumps({"schema": 3, "progress": {}})})
     assert message_of(RunError, read_progress, file) == (
         f"{file}: written by a newer version of striate; upgrade striate."
+    )
+    save_file({"model/x": torch.zeros(1)}, file, {"striate": json.dumps({"schema": 1, "progress": {}})})
+    assert message_of(RunError, read_progress, file) == (
+        f"{file}: written by an older version of striate; train anew."
     )
     file.unlink()
     assert message_of(RunError, read_progress, file) == f"{file}: no such checkpoint."

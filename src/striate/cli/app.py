@@ -26,6 +26,8 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "check": "What will go wrong, before the first step.",
         "train": "Train a network on images; makes a run folder.",
         "eval": "Measure a run: accuracy, per-class table, confusion matrix.",
+        "diff": "What two runs differ in.",
+        "report": "A run on one page: curves, confusion matrix, worst classes, settings.",
         "predict": "Classes and probabilities of images.",
         "data": "Data sets: fetch, check, show and pack them; list and clear the cache.",
         "zoo": "The named networks.",

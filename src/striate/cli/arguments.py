@@ -6,7 +6,7 @@ import re
 
 from striate.errors import StriateError
 
-__all__ = ["NETWORK_HELP", "UsageError", "parse_shape", "parse_sides"]
+__all__ = ["NETWORK_HELP", "UsageError", "parse_image_shape", "parse_shape", "parse_sides"]
 
 
 class UsageError(StriateError):
@@ -26,6 +26,20 @@ def parse_shape(text: str) -> tuple[int, ...]:
     if not all(part.isascii() and part.isdigit() and len(part) <= 9 for part in parts):
         raise UsageError(f"--input {text!r}: write channels, height and width as 3x224x224.")
     return tuple(map(int, parts))
+
+
+def parse_image_shape(text: str) -> tuple[int, ...]:
+    """Read ``3x224x224``, the shape of an image.
+
+    Raises:
+        UsageError: if it is not three whole numbers from 1 to 65535 joined by ``x``.
+    """
+    shape = parse_shape(text)
+    if len(shape) != 3 or not all(1 <= side < 2**16 for side in shape):
+        raise UsageError(
+            f"--input {text!r}: an image has channels, height and width, each from 1 to 65535; write 3x224x224."
+        )
+    return shape
 
 
 def parse_sides(text: str) -> tuple[int, int]:

@@ -20,6 +20,7 @@ from striate.cli.arguments import UsageError
 from striate.errors import ConfigError
 from striate.train.config import GROUPS, TrainConfig
 from striate.train.config.reading import merged, parse_override, read_config
+from striate.train.recipes import merged_with_recipe
 
 __all__ = ["configured", "with_config"]
 
@@ -47,14 +48,21 @@ def with_config(command: Callable[..., None]) -> Callable[..., None]:
         inspect.Parameter("overrides", keyword, default=None, annotation=_OVERRIDES),
         inspect.Parameter("config_file", keyword, default=None, annotation=_FILE),
     ]
-    parameters += _flags(TrainConfig, None)
+    parameters += [flag for flag in _flags(TrainConfig, None) if flag.name not in own.parameters]
     command.__signature__ = own.replace(parameters=[_keyword(p) for p in parameters])  # type: ignore[attr-defined]
     command.__annotations__ = {p.name: p.annotation for p in parameters}
     return command
 
 
-def configured(options: Mapping[str, Any], recipe: Mapping[str, Any] | None = None) -> TrainConfig:
+def configured(
+    options: Mapping[str, Any], begun: Mapping[str, Any] | None = None, *, network: str | None = None
+) -> TrainConfig:
     """Return the configuration that the options of `with_config` say.
+
+    Args:
+        options: What they are, as typer read them.
+        begun: The options of a run that goes on, below them.
+        network: What is to be trained anew; a recipe that is named, of this network, lies below them.
 
     Raises:
         UsageError: if it refuses a value; naming the flag.
@@ -63,15 +71,18 @@ def configured(options: Mapping[str, Any], recipe: Mapping[str, Any] | None = No
     overrides, file = given.pop("overrides", None) or [], given.pop("config_file", None)
     flags = {name: value for name, value in given.items() if value is not None}
     try:
-        layers = [recipe or {}, read_config(file) if file else {}, *map(parse_override, overrides), flags]
-        return merged(layers)
+        layers = [begun or {}, read_config(file) if file else {}, *map(parse_override, overrides), flags]
+        return merged(layers) if network is None else merged_with_recipe(network, layers)
     except ConfigError as error:
         flagged = _OPTION.sub(_flagged, str(error))
         raise UsageError(flagged) from None
 
 
 def _flagged(found: re.Match[str]) -> str:
-    return f"--{found[1].replace('_', '-')} "
+    """Return the flag of an option, or the option where it has none."""
+    name = found[1]
+    has_flag = any(flag.name == name for flag in _flags(TrainConfig, None))
+    return f"--{name.replace('_', '-')} " if has_flag else f"{name}="
 
 
 def _keyword(parameter: inspect.Parameter) -> inspect.Parameter:

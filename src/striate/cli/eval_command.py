@@ -13,7 +13,7 @@ from striate.cli.train_command import DATA_HELP
 
 __all__ = ["RUN_HELP", "VIEWS_HELP", "command"]
 
-RUN_HELP = "A run folder, as striate train makes it."
+RUN_HELP = "A run folder, or one of members, as striate train makes it."
 VIEWS_HELP = (
     "center, or several views of each image whose answers are averaged: flip, five-crop, ten-crop, scales."
 )
@@ -41,9 +41,11 @@ def command(
       striate eval runs/resnet18-1 --views ten-crop
       striate eval runs/resnet18-1 --data other-photos/
     """
-    from striate.run import Run
+    from striate.several import open_runs
 
-    evaluation = Run(run).evaluate(split, data, device=device, skip_bad_images=skip_bad_images, views=views)
+    evaluation = open_runs(run).evaluate(
+        split, data, device=device, skip_bad_images=skip_bad_images, views=views
+    )
     seen = {} if views == "center" else {"views": views}
     if as_json:
         say(json.dumps(seen | evaluation.to_data(), indent=1))

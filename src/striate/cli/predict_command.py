@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,11 @@ from striate import zoo
 from striate.cli.arguments import UsageError
 from striate.cli.console import say
 from striate.cli.eval_command import VIEWS_HELP
+
+if TYPE_CHECKING:
+    from striate.run import Run
+    from striate.several import Ensemble
+    from striate.ship import Classifier
 
 __all__ = ["command"]
 
@@ -21,7 +26,7 @@ def command(
         str,
         typer.Argument(
             metavar="RUN",
-            help="A run folder, as striate train makes it; with --weights a network, as for inspect.",
+            help="A run folder, or one of members, as striate train makes it; with --weights a network.",
         ),
     ],
     images: Annotated[list[Path], typer.Argument(metavar="IMAGE", help="Image files.")],
@@ -37,6 +42,12 @@ def command(
         typer.Option(metavar="FILE", help="With --weights: the names of the classes, one per line."),
     ] = None,
     views: Annotated[str, typer.Option(help=VIEWS_HELP)] = "center",
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            help="Probability above which an image has a label, if it may have several.  [default: 0.5]"
+        ),
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -60,13 +71,14 @@ def command(
             f"{run} is a network, not a run; give its weights with --weights FILE, or a run folder."
         )
     if weights is None:
-        from striate.run import Run
+        from striate.several import open_runs
 
-        predictions = Run(run).predict(images, top=top, device=device, views=views)
+        classifier: Run | Ensemble | Classifier = open_runs(run)
     else:
         from striate.ship import pretrained
 
-        predictions = pretrained(run, weights, classes).predict(images, top=top, device=device, views=views)
+        classifier = pretrained(run, weights, classes)
+    predictions = classifier.predict(images, top=top, device=device, views=views, threshold=threshold)
     if as_json:
         print(json.dumps([p.to_data() for p in predictions], indent=1, ensure_ascii=False))
     else:

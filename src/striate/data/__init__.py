@@ -26,7 +26,18 @@ from striate.data.preprocess import (
 from striate.data.resize import Resize
 from striate.data.show import Sheet, show
 from striate.data.source import Source, stratified
-from striate.data.sources import KINDS, ArraySource, FolderSource, digits, idx, open_source, read_idx
+from striate.data.sources import (
+    KINDS,
+    ArraySource,
+    BagSource,
+    FolderSource,
+    FoldSource,
+    digits,
+    folds,
+    idx,
+    open_source,
+    read_idx,
+)
 from striate.data.streaming import StreamedDataset, open_split
 
 __all__ = [
@@ -35,9 +46,11 @@ __all__ = [
     "AnyDataset",
     "ArraySource",
     "Augment",
+    "BagSource",
     "Batch",
     "Batches",
     "Dataset",
+    "FoldSource",
     "FolderSource",
     "GlobalContrast",
     "LocalContrast",
@@ -62,6 +75,7 @@ __all__ = [
     "digits",
     "fetch",
     "fit_preprocess",
+    "folds",
     "idx",
     "load_split",
     "open_image",

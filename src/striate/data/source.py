@@ -129,8 +129,8 @@ class Source(ABC):
         self.check_split(split)
         if self.multi_label:
             raise DataError(
-                f"{self.name}: its images may have several labels each, and training, measuring and predicting "
-                "take one an image yet. Keep one label of each, or choose other data."
+                f"{self.name}: its images may have several labels each, and one is wanted. Keep one label of each, or "
+                "choose other data."
             )
         return self.targets[split].astype(np.int64, copy=False)
 

@@ -2,11 +2,12 @@
 
 from striate.nn.build import build
 from striate.nn.foreign import NAMINGS, Naming, recognized
-from striate.nn.init import SCHEMES, Scheme, scheme_by_path
+from striate.nn.init import INITS, SCHEMES, Scheme, scheme_by_path, unit_variance
 from striate.nn.layers import aux_losses
 from striate.nn.weights import load_weights, read_tensors, save_weights, set_weights, write_tensors
 
 __all__ = [
+    "INITS",
     "NAMINGS",
     "SCHEMES",
     "Naming",
@@ -19,5 +20,6 @@ __all__ = [
     "save_weights",
     "scheme_by_path",
     "set_weights",
+    "unit_variance",
     "write_tensors",
 ]

@@ -13,8 +13,9 @@ import torch
 from torch import nn
 
 from striate.analyze import analyze
-from striate.nn import init, layers
+from striate.nn import layers
 from striate.nn.builders import Shape, layer_module, switched
+from striate.nn.init import initialize
 from striate.spec import (
     AuxHead,
     Concat,
@@ -32,7 +33,7 @@ from striate.spec import (
 __all__ = ["build"]
 
 
-def build(network: Network, seed: int | None = None) -> nn.Module:
+def build(network: Network, seed: int | None = None, init: str = "default") -> nn.Module:
     """Return the PyTorch module of ``network``, initialized (see `striate.nn.init`).
 
     It takes ``(N, *network.input)`` and is called like any module; ``named_modules`` has the paths of
@@ -42,8 +43,11 @@ def build(network: Network, seed: int | None = None) -> nn.Module:
         network: The description.
         seed: Every weight is a function of the seed and the layer's path; None draws one from
             torch's own generator, which ``torch.manual_seed`` sets.
+        init: How weights begin, one of `striate.nn.INITS`; by default as suits the activation that follows. ``lsuv``
+            makes them orthonormal, and `striate.nn.unit_variance` then scales them on images.
 
     Raises:
+        ConfigError: if no initialization is called ``init``.
         ShapeError: if the network's input cannot pass through it.
     """
     analysis = analyze(network)
@@ -53,7 +57,7 @@ def build(network: Network, seed: int | None = None) -> nn.Module:
         module = nn.Sequential(OrderedDict(_modules(network.placed, shapes)))
         _connect_unpoolings(module, network, shapes)
     module.to_empty(device="cpu")
-    init.initialize(module, network, _drawn_seed() if seed is None else seed)
+    initialize(module, network, _drawn_seed() if seed is None else seed, init)
     return module
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from striate.ship.predict import Classifier, Prediction, answers, check_top, guesses, parts
+from striate.ship.predict import Asked, Classifier, Prediction, answers, parts
 from striate.train import RunFolder
 from striate.train.ensemble import check_members
 
@@ -22,6 +22,7 @@ def predict_ensemble(
     *,
     device: str = "auto",
     views: str = "center",
+    threshold: float | None = None,
 ) -> list[Prediction]:
     """Return the classes of ``images``, in order, by the mean of the probabilities of runs of the same classes.
 
@@ -33,24 +34,23 @@ def predict_ensemble(
         top: How many classes to give for each image; fewer if fewer are known.
         device: Where to compute.
         views: As in `predict`.
+        threshold: As in `predict`.
 
     Raises:
         RunError: if there are no members, if they know different classes, or if one has no weights.
         ConfigError, DataError: as `predict`.
     """
     check_members(members)
-    check_top(top)
+    first = members[0].record
+    classes, several = first.class_names, first.several_labels
+    asked = Asked(classes, top, threshold, several_labels=several)
     every = [image for part in parts(images) for image in part]
-    classes = members[0].record.class_names
     names = [""] * len(every)
     totals = [torch.zeros(len(classes), dtype=torch.float64) for _ in every]
     for member in members:
-        one = Classifier(str(member.path), member.module(), member.record.preprocess, classes)
+        one = Classifier(str(member.path), member.module(), member.record.preprocess, classes, several)
         for i, (name, probabilities) in enumerate(answers(one, every, device, views)):
             names[i] = name
             totals[i] += probabilities
         del one  # before the next is loaded
-    return [
-        Prediction(name, guesses(total / len(members), classes, top))
-        for name, total in zip(names, totals, strict=True)
-    ]
+    return [asked.prediction(name, total / len(members)) for name, total in zip(names, totals, strict=True)]

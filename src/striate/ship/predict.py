@@ -16,10 +16,10 @@ from torch import Tensor, nn
 
 from striate.data import Preprocess, open_image
 from striate.data.augment import check_views, with_room
-from striate.errors import DataError, bad_argument, printable
+from striate.errors import ConfigError, DataError, bad_argument, printable
 from striate.train import forward_in_batches, resolve_device
 
-__all__ = ["Classifier", "Guess", "Prediction", "answers", "check_top", "guesses", "parts", "predict"]
+__all__ = ["Asked", "Classifier", "Guess", "Prediction", "answers", "parts", "predict"]
 
 _BATCH = 64
 _NAMED = 10
@@ -32,7 +32,7 @@ class Guess:
     Attributes:
         class_name: Its name.
         index: Its number, the network's output.
-        probability: The softmax of the network's outputs.
+        probability: The softmax of the network's outputs; where an image may have several labels, their sigmoid.
     """
 
     class_name: str
@@ -42,19 +42,27 @@ class Guess:
 
 @dataclass(frozen=True, repr=False)
 class Prediction:
-    """What one image may be, the most probable class first."""
+    """What one image may be, the most probable class first.
+
+    Attributes:
+        labels: Where an image may have several, those that it has, the most probable first; else None.
+    """
 
     image: str
     top: tuple[Guess, ...]
+    labels: tuple[str, ...] | None = None
 
     def to_data(self) -> dict[str, Any]:
         """Return the prediction as it stands in the JSON of ``striate predict``."""
         top = [{"class": g.class_name, "index": g.index, "probability": g.probability} for g in self.top]
-        return {"image": self.image, "top": top}
+        labels = {} if self.labels is None else {"labels": list(self.labels)}
+        return {"image": self.image, **labels, "top": top}
 
     def __str__(self) -> str:
         # Not by commas, which ImageNet's names have themselves: "pizza, pizza pie".
         guesses = "; ".join(f"{g.class_name} {g.probability:.1%}" for g in self.top)
+        if self.labels is not None:
+            guesses = f"{'; '.join(self.labels) or 'no label'} ({guesses})"
         return f"{printable(self.image)}: {guesses}"
 
     __repr__ = __str__
@@ -74,12 +82,14 @@ class Classifier:
         name: What it is called.
         module: Takes ``(N, *preprocess.shape)`` and gives logits ``(N, classes)``; in evaluation mode.
         class_names: The classes, in the order of the outputs.
+        several_labels: Whether an image may have several of them.
     """
 
     name: str
     module: nn.Module
     preprocess: Preprocess
     class_names: tuple[str, ...]
+    several_labels: bool = False
 
     def predict(
         self,
@@ -88,9 +98,10 @@ class Classifier:
         *,
         device: str = "auto",
         views: str = "center",
+        threshold: float | None = None,
     ) -> list[Prediction]:
         """Return the classes of image files, or of open images; see `predict`."""
-        return predict(self, images, top, device=device, views=views)
+        return predict(self, images, top, device=device, views=views, threshold=threshold)
 
     def __repr__(self) -> str:
         channels, height, width = self.preprocess.shape
@@ -107,6 +118,7 @@ def predict(
     *,
     device: str = "auto",
     views: str = "center",
+    threshold: float | None = None,
 ) -> list[Prediction]:
     """Return the classes of ``images``, in order.
 
@@ -117,22 +129,50 @@ def predict(
         device: Where to compute; the module is moved there.
         views: What of each image is seen: ``center``, or several views whose answers are averaged, ``flip``,
             ``five-crop``, ``ten-crop``, ``scales``.
+        threshold: Where an image may have several labels, it has those of a probability above this; None means 0.5.
 
     Raises:
-        ConfigError: if there are no such views.
+        ConfigError: if there are no such views, or if ``threshold`` is no probability or not needed.
         DataError: naming the images that cannot be read, up to ten.
     """
-    check_top(top)
-    names = classifier.class_names
-    return [
-        Prediction(name, guesses(row, names, top)) for name, row in answers(classifier, images, device, views)
-    ]
+    asked = Asked(classifier.class_names, top, threshold, several_labels=classifier.several_labels)
+    return [asked.prediction(name, row) for name, row in answers(classifier, images, device, views)]
 
 
-def check_top(top: int) -> None:
-    """Raise `DataError` unless ``top`` is a number of classes."""
-    if isinstance(top, bool) or not isinstance(top, int) or top < 1:
-        raise DataError(bad_argument("top", top, "a whole number of at least 1"))
+class Asked:
+    """What is wanted of probabilities.
+
+    Args:
+        class_names: What they are of.
+        top: How many classes.
+        threshold: As in `predict`.
+        several_labels: Whether an image may have several labels.
+
+    Raises:
+        ConfigError, DataError: as `predict`.
+    """
+
+    def __init__(
+        self, class_names: Sequence[str], top: int, threshold: float | None, *, several_labels: bool
+    ) -> None:
+        if isinstance(top, bool) or not isinstance(top, int) or top < 1:
+            raise DataError(bad_argument("top", top, "a whole number of at least 1"))
+        if threshold is not None and not several_labels:
+            raise ConfigError(bad_argument("threshold", threshold, "left out, as an image has one label"))
+        if threshold is not None and not 0 <= threshold <= 1:
+            raise ConfigError(bad_argument("threshold", threshold, "a probability, 0 to 1"))
+        self._names = class_names
+        self._top = top
+        self._threshold = None if not several_labels else 0.5 if threshold is None else threshold
+
+    def prediction(self, image: str, probabilities: Tensor) -> Prediction:
+        """Return what ``probabilities`` ``(classes,)`` say of an image."""
+        falling = probabilities.argsort(descending=True, stable=True).tolist()
+        top = tuple(Guess(self._names[i], i, probabilities[i].item()) for i in falling[: self._top])
+        if self._threshold is None:
+            return Prediction(image, top)
+        labels = tuple(self._names[i] for i in falling if probabilities[i] > self._threshold)
+        return Prediction(image, top, labels)
 
 
 def answers(
@@ -153,8 +193,10 @@ def answers(
                 problems.append(str(error).rstrip("."))
         if problems:  # go on only to name all that cannot be read
             continue
-        logits = forward_in_batches(module, torch.from_numpy(np.stack(arrays)), preprocess, where, views)
-        yield from zip(map(_called, part), logits.double().softmax(1), strict=True)
+        several = classifier.several_labels
+        loaded = torch.from_numpy(np.stack(arrays))
+        logits = forward_in_batches(module, loaded, preprocess, where, views, several_labels=several).double()
+        yield from zip(map(_called, part), logits.sigmoid() if several else logits.softmax(1), strict=True)
     if problems:
         count = f"{len(problems)} images cannot be read: " if len(problems) > 1 else ""
         more = f"; and {len(problems) - _NAMED} more" if len(problems) > _NAMED else ""
@@ -186,10 +228,3 @@ def _opened(image: str | Path | Image.Image) -> Image.Image:
 
 def _called(image: str | Path | Image.Image) -> str:
     return getattr(image, "filename", "") or "image" if isinstance(image, Image.Image) else str(image)
-
-
-def guesses(probabilities: Tensor, names: Sequence[str], top: int) -> tuple[Guess, ...]:
-    """Return the ``top`` classes of ``probabilities`` ``(classes,)``, the most probable first."""
-    values, indices = probabilities.topk(min(top, len(names)))
-    pairs = zip(values.tolist(), indices.tolist(), strict=True)
-    return tuple(Guess(names[i], i, value) for value, i in pairs)

@@ -7,19 +7,23 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from striate.train.check import NetworkReport, check_network
+    from striate.train.check import NetworkReport, Propagation, check_network, propagate
     from striate.train.config import TrainConfig
+    from striate.train.differences import RunDiff, diff
     from striate.train.events import (
         Checkpointed,
         Diverged,
         Event,
         Finished,
+        Inspected,
+        Resumed,
         Started,
         StepDone,
         Validated,
     )
     from striate.train.folder import RunFolder, RunRecord
-    from striate.train.loop import train
+    from striate.train.health.sanity import Sanity, overfit_batch
+    from striate.train.interrupts import until_interrupted
     from striate.train.losses import make_loss
     from striate.train.measure import evaluate_run
     from striate.train.methods import learning_rate, make_optimizer
@@ -32,46 +36,84 @@ if TYPE_CHECKING:
     )
     from striate.train.prepare import resolve_device
     from striate.train.progress import ProgressBar
+    from striate.train.readers import READERS, Reader, ReaderWarning
+    from striate.train.recipes import TrainingRecipe, find_recipe, recipes_of
+    from striate.train.summary import Summary, summarize
+    from striate.train.training import resume, train
 
 _HOMES = {
-    "check": ("NetworkReport", "check_network"),
+    "check": ("NetworkReport", "Propagation", "check_network", "propagate"),
     "config": ("TrainConfig",),
+    "differences": ("RunDiff", "diff"),
+    "interrupts": ("until_interrupted",),
     "measure": ("evaluate_run",),
-    "events": ("Checkpointed", "Diverged", "Event", "Finished", "Started", "StepDone", "Validated"),
+    "events": (
+        "Checkpointed",
+        "Diverged",
+        "Event",
+        "Finished",
+        "Inspected",
+        "Resumed",
+        "Started",
+        "StepDone",
+        "Validated",
+    ),
     "folder": ("RunFolder", "RunRecord"),
-    "loop": ("train",),
+    "health.sanity": ("Sanity", "overfit_batch"),
     "losses": ("make_loss",),
     "methods": ("learning_rate", "make_optimizer"),
     "metrics": ("ClassScore", "Evaluation", "LabelEvaluation", "evaluate", "forward_in_batches"),
     "prepare": ("resolve_device",),
     "progress": ("ProgressBar",),
+    "recipes": ("TrainingRecipe", "find_recipe", "recipes_of"),
+    "readers": ("READERS", "Reader", "ReaderWarning"),
+    "summary": ("Summary", "summarize"),
+    "training": ("resume", "train"),
 }
 
 __all__ = [
+    "READERS",
     "Checkpointed",
     "ClassScore",
     "Diverged",
     "Evaluation",
     "Event",
     "Finished",
+    "Inspected",
     "LabelEvaluation",
     "NetworkReport",
     "ProgressBar",
+    "Propagation",
+    "Reader",
+    "ReaderWarning",
+    "Resumed",
+    "RunDiff",
     "RunFolder",
     "RunRecord",
+    "Sanity",
     "Started",
     "StepDone",
+    "Summary",
     "TrainConfig",
+    "TrainingRecipe",
     "Validated",
     "check_network",
+    "diff",
     "evaluate",
     "evaluate_run",
+    "find_recipe",
     "forward_in_batches",
     "learning_rate",
     "make_loss",
     "make_optimizer",
+    "overfit_batch",
+    "propagate",
+    "recipes_of",
     "resolve_device",
+    "resume",
+    "summarize",
     "train",
+    "until_interrupted",
 ]
 
 

@@ -1,28 +1,39 @@
 """Checkpoints: the whole state of a run in one safetensors file, replaced atomically.
 
-One file, because only a single rename is atomic: weights under ``model/``, optimizer state under
-``optimizer/``, and the counters as JSON in the file's metadata.
+One file, because only a single rename is atomic: weights under ``model/``, optimizer state under ``optimizer/``, means
+of weights under ``average/``; counters as JSON in the file's metadata, beside a checksum of everything.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from striate.errors import RunError, WeightsError
-from striate.nn import write_tensors
+from striate.nn import set_weights, write_tensors
 from striate.train.methods import Average
 
-__all__ = ["CHECKPOINT", "Progress", "model_tensors", "read_progress", "save_checkpoint"]
+__all__ = ["CHECKPOINT", "Checkpoint", "Progress", "Score", "model_tensors", "read_progress"]
 
 CHECKPOINT = "checkpoint.safetensors"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+_MODEL, _OPTIMIZER, _AVERAGE = "model/", "optimizer/", "average/"
+
+
+class Score(NamedTuple):
+    """How good the weights of a step were on the validation split."""
+
+    step: int
+    accuracy: float
+    loss: float
 
 
 @dataclass(frozen=True)
@@ -31,69 +42,138 @@ class Progress:
 
     Attributes:
         step: Steps done.
-        best_accuracy: The best validation accuracy so far, at ``best_step``, with ``best_loss``.
-        waited: Validations since.
-        losses: Of every validation so far.
+        scores: Of every validation so far, in their order.
     """
 
     step: int = 0
-    best_accuracy: float | None = None
-    best_loss: float | None = None
-    best_step: int | None = None
-    waited: int = 0
-    losses: tuple[float, ...] = ()
+    scores: tuple[Score, ...] = ()
 
     def measured(self, accuracy: float, loss: float) -> Progress:
-        """Return the progress after a validation; of equal accuracies the lower loss is better."""
-        best = self.best_accuracy
-        if best is None or (accuracy, -loss) > (best, -(self.best_loss or 0.0)):
-            return Progress(self.step, accuracy, loss, self.step, 0, (*self.losses, loss))
-        return replace(self, waited=self.waited + 1, losses=(*self.losses, loss))
+        """Return the progress after a validation."""
+        return replace(self, scores=(*self.scores, Score(self.step, accuracy, loss)))
+
+    def ranking(self) -> list[Score]:
+        """Return the scores, the best first; of equal accuracies the lower loss is better, then the earlier step."""
+        return sorted(self.scores, key=lambda score: (-score.accuracy, score.loss, score.step))
+
+    @property
+    def best(self) -> Score | None:
+        """The best score so far."""
+        return self.ranking()[0] if self.scores else None
+
+    @property
+    def waited(self) -> int:
+        """How many validations there were since the best."""
+        return len(self.scores) - 1 - self.scores.index(self.best) if self.best else 0
+
+    @property
+    def validated(self) -> int:
+        """The step of the newest validation; 0 before the first."""
+        return self.scores[-1].step if self.scores else 0
 
 
-def save_checkpoint(
-    folder: Path,
-    module: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    progress: Progress,
-    average: Average | None = None,
-) -> Path:
-    """Write a checkpoint into ``folder``, in the place of the one before.
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """The state of a run.
 
-    Raises:
-        RunError: if it cannot be written; the one before stays good.
+    Attributes:
+        progress: How far it had come.
+        tensors: Everything large, by name.
+        groups: The parameter groups of the optimizer, without the weights.
     """
-    tensors = {f"model/{name}": tensor for name, tensor in module.state_dict().items()}
-    state = optimizer.state_dict()
-    for index, values in state["state"].items():
-        for name, value in values.items():
-            tensors[f"optimizer/{index}/{name}"] = torch.as_tensor(value)
-    if average is not None:
-        tensors |= {f"average/{name}": tensor for name, tensor in average.state().items()}
-    counters = {"schema": SCHEMA_VERSION, "progress": asdict(progress), "groups": state["param_groups"]}
-    path = folder / CHECKPOINT
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_tensors(tensors, path, {"striate": json.dumps(counters)})
-    except (OSError, WeightsError) as error:
-        kept = f"The checkpoint of step {read_progress(path).step} stays good." if path.exists() else ""
-        raise RunError(
-            f"could not save a checkpoint at step {progress.step}: {error} {kept}".strip()
-        ) from None
-    return path
+
+    progress: Progress
+    tensors: Mapping[str, Tensor]
+    groups: list[dict[str, Any]]
+
+    @classmethod
+    def of(
+        cls,
+        progress: Progress,
+        module: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        average: Average | None = None,
+    ) -> Checkpoint:
+        """Return the state as it is now; its tensors are those that training goes on changing."""
+        tensors = {f"{_MODEL}{name}": tensor for name, tensor in module.state_dict().items()}
+        state = optimizer.state_dict()
+        for index, values in state["state"].items():
+            for name, value in values.items():
+                if value is not None:
+                    tensors[f"{_OPTIMIZER}{index}/{name}"] = torch.as_tensor(value)
+        if average is not None:
+            tensors |= {f"{_AVERAGE}{name}": tensor for name, tensor in average.state().items()}
+        return cls(progress, tensors, state["param_groups"])
+
+    def restore(
+        self, module: nn.Module, optimizer: torch.optim.Optimizer, average: Average | None = None
+    ) -> None:
+        """Put the state into what `of` took it from, or into what was made alike.
+
+        Raises:
+            WeightsError: if they are of another network, optimizer or averaging.
+        """
+        set_weights(module, self.part(_MODEL), where="the checkpoint")
+        state: dict[int, dict[str, Tensor]] = {}
+        for path, tensor in self.part(_OPTIMIZER).items():
+            index, name = path.split("/", 1)
+            state.setdefault(int(index), {})[name] = tensor
+        optimizer.load_state_dict({"state": state, "param_groups": self.groups})
+        if average is not None:
+            average.load(self.part(_AVERAGE))
+
+    def part(self, prefix: str) -> dict[str, Tensor]:
+        """Return the tensors whose names begin with ``prefix``, by what follows it."""
+        return {n.removeprefix(prefix): tensor for n, tensor in self.tensors.items() if n.startswith(prefix)}
+
+    def write(self, path: Path) -> None:
+        """Write the state to ``path``, in the place of what stood there.
+
+        Raises:
+            WeightsError: if that fails; what stood there stays.
+        """
+        counters: dict[str, Any] = {
+            "schema": SCHEMA_VERSION,
+            "progress": asdict(self.progress),
+            "groups": self.groups,
+        }
+        counters["sha256"] = _checksum(counters, self.tensors)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise WeightsError(f"{path}: cannot be written: {error.strerror or error}.") from None
+        # One entry alone, as safetensors writes several in any order.
+        write_tensors(dict(self.tensors), path, {"striate": json.dumps(counters)})
+
+    @classmethod
+    def read(cls, path: Path) -> Checkpoint:
+        """Read the state at ``path``.
+
+        Raises:
+            RunError: if it is missing, damaged or of a newer schema.
+        """
+        counters = _counters(path)
+        checksum = counters.pop("sha256", None)
+        try:
+            with safe_open(path, framework="pt") as file:
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            if _checksum(counters, tensors) != checksum:
+                raise RunError(f"{path}: damaged: its contents are not those of its checksum.")
+            return cls(_progress(counters), tensors, list(counters["groups"]))
+        except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+            raise _damaged(path, error) from None
 
 
 def read_progress(path: Path) -> Progress:
-    """Return how far the run had come when the checkpoint at ``path`` was written.
+    """Return how far the run had come when the checkpoint at ``path`` was written; reads no tensors.
 
     Raises:
         RunError: if it is missing, damaged or of a newer schema.
     """
     try:
-        counters = _counters(path)["progress"]
-        return Progress(**counters | {"losses": tuple(counters.get("losses", ()))})
-    except (KeyError, TypeError) as error:
-        raise RunError(f"{path}: not a checkpoint, or a damaged one ({error}).") from None
+        return _progress(_counters(path))
+    except (KeyError, TypeError, ValueError) as error:
+        raise _damaged(path, error) from None
 
 
 def model_tensors(path: Path) -> dict[str, Tensor]:
@@ -102,22 +182,41 @@ def model_tensors(path: Path) -> dict[str, Tensor]:
     Raises:
         RunError: if it is missing, damaged or of a newer schema.
     """
-    _counters(path)
-    with safe_open(path, framework="pt") as file:
-        names = [name for name in file.keys() if name.startswith("model/")]  # noqa: SIM118
-        return {name.removeprefix("model/"): file.get_tensor(name) for name in names}
+    return Checkpoint.read(path).part(_MODEL)
+
+
+def _progress(counters: dict[str, Any]) -> Progress:
+    progress = counters["progress"]
+    return Progress(progress["step"], tuple(Score(*score) for score in progress["scores"]))
 
 
 def _counters(path: Path) -> dict[str, Any]:
+    """Return the counters of a checkpoint of a schema that is known, with its checksum."""
     if not path.is_file():
         raise RunError(f"{path}: no such checkpoint.")
     try:
         with safe_open(path, framework="pt") as file:
-            counters: dict[str, Any] = json.loads((file.metadata() or {})["striate"])
+            counters = json.loads((file.metadata() or {})["striate"])
     except (SafetensorError, OSError, KeyError, ValueError) as error:
-        raise RunError(f"{path}: not a checkpoint, or a damaged one ({error}).") from None
+        raise _damaged(path, error) from None
     if not isinstance(counters, dict) or not isinstance(counters.get("schema"), int):
-        raise RunError(f"{path}: not a checkpoint, or a damaged one (no schema).")
+        raise _damaged(path, "no schema")
     if counters["schema"] > SCHEMA_VERSION:
         raise RunError(f"{path}: written by a newer version of striate; upgrade striate.")
+    if counters["schema"] < SCHEMA_VERSION:
+        raise RunError(f"{path}: written by an older version of striate; train anew.")
     return counters
+
+
+def _checksum(counters: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
+    """Return what no bit of a checkpoint can change without."""
+    digest = hashlib.sha256(json.dumps(counters).encode())
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().to("cpu").contiguous()
+        digest.update(f"\n{name} {tensor.dtype} {list(tensor.shape)}\n".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def _damaged(path: Path, why: object) -> RunError:
+    return RunError(f"{path}: not a checkpoint, or a damaged one ({why}).")

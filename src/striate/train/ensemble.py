@@ -1,10 +1,13 @@
-"""`evaluate_ensemble`: how well several runs answer together, by the mean of their probabilities."""
+"""`evaluate_ensemble`: how well several runs answer, alone and together, by the mean of their probabilities."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import dataclass
+from html import escape
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -23,8 +26,43 @@ from striate.train.metrics import (
     scored,
 )
 from striate.train.prepare import resolve_device
+from striate.train.scores import Scores
 
-__all__ = ["check_members", "evaluate_ensemble"]
+__all__ = ["EnsembleEvaluation", "check_members", "evaluate_ensemble"]
+
+
+@dataclass(frozen=True, repr=False)
+class EnsembleEvaluation:
+    """How well several runs answer on one split.
+
+    Attributes:
+        together: Their mean answer.
+        members: What each reaches alone.
+    """
+
+    together: Evaluation | LabelEvaluation
+    members: Scores
+
+    @property
+    def accuracy(self) -> float:
+        """That of the mean answer."""
+        return self.together.accuracy
+
+    def to_data(self) -> dict[str, Any]:
+        """Return the evaluation as it stands in the JSON of ``striate eval``."""
+        return self.together.to_data() | {"members": self.members.to_data()}
+
+    def table(self) -> list[str]:
+        """Return the lines of a table of the members, their mean and standard deviation, and all together."""
+        return self.members.lines({"together": self.together})
+
+    def __str__(self) -> str:
+        return "\n".join([*self.table(), "", str(self.together)])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(str(self))}</pre>"
 
 
 def evaluate_ensemble(
@@ -35,8 +73,8 @@ def evaluate_ensemble(
     device: str = "auto",
     skip_bad_images: bool = False,
     views: str = "center",
-) -> Evaluation | LabelEvaluation:
-    """Measure the mean answer of runs that know the same classes.
+) -> EnsembleEvaluation:
+    """Measure runs that know the same classes, and their mean answer.
 
     They may differ in network and preprocessing. One is in memory at a time, and the answers of all, ``(N, K)`` each
     of N images and K classes.
@@ -63,7 +101,8 @@ def evaluate_ensemble(
                 f"{first.path} was trained on {first.record.data} and {member.path} on {member.record.data}, or on "
                 "another state of it; say what to measure them on: --data SOURCE (data=…)."
             )
-    source, where = opened(first, data), resolve_device(device)
+    where = resolve_device(device)
+    source = opened(first.record.data, first.record.fingerprint, data)
     answers: list[Tensor] = []
     loaded = None
     for member in members:
@@ -73,8 +112,13 @@ def evaluate_ensemble(
             loaded = wanted
             dataset = data_of(member.record, source, split, preprocess, skip_bad_images=skip_bad_images)
         answers.append(_answers(member.module(), dataset, preprocess, where, views))
+
+    def measured(logits: Tensor) -> Evaluation | LabelEvaluation:
+        return scored([logits], dataset.targets, first.record.class_names, split, dataset.skipped)
+
+    alone = Scores.of([member.path.name for member in members], [measured(logits) for logits in answers])
     together = mean_answer(answers, several_labels=dataset.targets.ndim > 1)
-    return scored([together], dataset.targets, first.record.class_names, split, dataset.skipped)
+    return EnsembleEvaluation(measured(together), alone)
 
 
 def _answers(
@@ -94,6 +138,11 @@ def check_members(members: Sequence[RunFolder]) -> None:
     first = members[0]
     names = first.record.class_names
     for member in members[1:]:
+        if member.record.several_labels != first.record.several_labels:
+            raise RunError(
+                f"{first.path} and {member.path}: one was trained to give several labels and the other one; the "
+                "members of an ensemble must give alike."
+            )
         others = member.record.class_names
         if others == names:
             continue

@@ -3,7 +3,7 @@
 run.yaml             the resolved configuration: network, data, preprocessing, training, versions
 events.jsonl         every event, one a line
 tensorboard/         the same as curves
-checkpoints/last/    the newest state; checkpoints/best/ the best on the validation split
+checkpoints/         states of the run: last, before, best, top; see `striate.train.keeping`
 model.safetensors    the weights to use
 preprocess.safetensors    what preprocessing needs of larger tensors, if any
 """
@@ -31,7 +31,7 @@ from striate.train.checkpoint import CHECKPOINT, model_tensors
 from striate.train.config import TrainConfig
 from striate.train.config.reading import to_data
 
-__all__ = ["RunFolder", "RunRecord"]
+__all__ = ["RunFolder", "RunRecord", "file_name"]
 
 SCHEMA_VERSION = 2
 _KIND = "striate run"
@@ -51,6 +51,7 @@ class RunRecord:
         fingerprint: Of all its images and labels.
         sizes: Images in each split used.
         class_names: Frozen: output i of the network is class i.
+        several_labels: Whether an image may have several of them; then a sigmoid of each output is its probability.
         augment: What is done to training images, with what was fitted to them.
     """
 
@@ -65,6 +66,12 @@ class RunRecord:
     training: TrainConfig
     versions: dict[str, str]
     created: str
+    several_labels: bool = False
+
+    @property
+    def measure(self) -> str:
+        """By which the best weights are chosen."""
+        return "mean average precision" if self.several_labels else "accuracy"
 
     def to_data(self) -> dict[str, Any]:
         """Return the record as plain data; the tensors of its preprocessing stand apart."""
@@ -78,6 +85,7 @@ class RunRecord:
                 "fingerprint": self.fingerprint,
                 "sizes": self.sizes,
                 "class_names": list(self.class_names),
+                "several_labels": self.several_labels,
             },
             "preprocess": self.preprocess.to_data(),
             "augment": self.augment.to_data(),
@@ -121,6 +129,7 @@ class RunRecord:
                 training=_training(data["training"]),
                 versions=dict(data["versions"]),
                 created=str(data["created"]),
+                several_labels=source.get("several_labels", False) is True,
             )
         except (KeyError, TypeError, ValueError) as error:
             raise RunError(f"its run.yaml is damaged ({type(error).__name__}: {error}).") from None
@@ -205,7 +214,7 @@ class RunFolder:
         """Make the first of ``root/name-1``, ``root/name-2``, … that is free; see `create`."""
         number = 1
         while True:
-            path = root / f"{_file_name(name)}-{number}"
+            path = root / f"{file_name(name)}-{number}"
             if not path.exists():
                 try:
                     return cls.create(path, record)
@@ -250,6 +259,26 @@ class RunFolder:
         return self.path / "checkpoints" / "last"
 
     @property
+    def new(self) -> Path:
+        """Folder of a checkpoint that is being written."""
+        return self.path / "checkpoints" / "new"
+
+    @property
+    def before(self) -> Path:
+        """Folder of the checkpoint before the newest."""
+        return self.path / "checkpoints" / "before"
+
+    @property
+    def top(self) -> Path:
+        """Folder of the best few checkpoints, if more than one is to be kept."""
+        return self.path / "checkpoints" / "top"
+
+    @property
+    def log(self) -> Path:
+        """The file of events."""
+        return self.path / "events.jsonl"
+
+    @property
     def best(self) -> Path:
         """Folder of the checkpoint that was best on the validation split."""
         return self.path / "checkpoints" / "best"
@@ -277,7 +306,7 @@ class RunFolder:
                 )
             into = build(self.record.network, seed=self.record.training.seed)
         # A run cut short has no model.safetensors yet: its checkpoints serve.
-        for file in (self.weights, self.best / CHECKPOINT, self.last / CHECKPOINT):
+        for file in (self.weights, *(place / CHECKPOINT for place in (self.best, self.last, self.before))):
             if file.exists():
                 tensors = self._kept_weights() if file == self.weights else model_tensors(file)
                 set_weights(into, tensors, where=str(file))
@@ -285,7 +314,7 @@ class RunFolder:
         raise RunError(f"{self.path}: has no weights; its training ended before the first checkpoint.")
 
 
-def _file_name(name: str) -> str:
+def file_name(name: str) -> str:
     """Return ``name`` as part of a file name: letters, digits, ``-``, ``_`` and dots within, at most 60 bytes."""
     plain = re.sub(r"[^\w.-]+", "-", name).strip(".-")
     return plain.encode()[:60].decode(errors="ignore") or "network"

@@ -1,23 +1,21 @@
-"""`train`: the loop, a generator of events. It takes no callbacks; readers of the stream do the rest."""
+"""The loop: a run from step to step, as a generator of events."""
 
 from __future__ import annotations
 
 import math
 import time
 from collections.abc import Generator, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
-from pathlib import Path
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from striate.data import Batch, Batches, Source
+from striate.data import Batch, Batches
 from striate.errors import DataError, RunError, TrainingError, WeightsError
 from striate.nn import save_weights, set_weights
-from striate.spec import Network
-from striate.train.checkpoint import CHECKPOINT, Progress, model_tensors, save_checkpoint
-from striate.train.config import TrainConfig
+from striate.train.checkpoint import CHECKPOINT, Checkpoint, Progress, model_tensors
 from striate.train.diverge import NotFinite, first_not_finite
 from striate.train.events import (
     Checkpointed,
@@ -25,68 +23,29 @@ from striate.train.events import (
     Event,
     Finished,
     Reason,
+    Resumed,
     Started,
     StepDone,
     Validated,
-    Which,
 )
 from striate.train.folder import RunFolder
+from striate.train.keeping import keep_best, keep_last, newest, sweep
 from striate.train.methods import Swa, plateau_falls, recalibrate
 from striate.train.metrics import Evaluation, LabelEvaluation, evaluate
-from striate.train.prepare import Prepared, prepare
-from striate.train.record import recorded
+from striate.train.prepare import Prepared
+from striate.train.record import cut_log, sync_log
 from striate.train.stepping import Stepper
 
-__all__ = ["train"]
+__all__ = ["Loop"]
 
 
-def train(
-    network: Network | nn.Module,
-    data: str | Path | Source,
-    config: TrainConfig | None = None,
-    out: str | Path | None = None,
-) -> Generator[Event, None, None]:
-    """Train ``network`` on ``data`` and return the events of the run as they happen.
-
-    Network, data and configuration are checked, and images loaded, before this returns; the run folder is
-    made at the first event. Throwing `KeyboardInterrupt` into the generator, or closing it, saves a
-    checkpoint and the weights. The global random state of torch is set at each step.
+class Loop:
+    """One run: the state that changes from step to step.
 
     Args:
-        network: A description, or any module that maps ``(N, C, H, W)`` to logits ``(N, classes)``.
-        data: ``digits``, a folder, ``kind:location``, or a `Source`.
-        config: Every other choice.
-        out: The run folder to make; None means the first free ``runs/<network>-<n>``.
-
-    Yields:
-        `Started`, then `StepDone`, `Validated` and `Checkpointed`, and `Finished` at last.
-
-    Raises:
-        ConfigError, DataError, ShapeError: before the first event.
-        RunError: if ``out`` exists, or a checkpoint cannot be written.
-        TrainingError: if the loss is no longer a number.
+        prepared: What is trained.
+        folder: Where states are kept.
     """
-    if out is not None:
-        RunFolder.check_free(Path(out))
-    prepared = prepare(network, data, config or TrainConfig())
-    return _run(prepared, None if out is None else Path(out))
-
-
-def _run(prepared: Prepared, out: Path | None) -> Generator[Event, None, None]:
-    if out is None:
-        folder = RunFolder.create_next(Path("runs"), prepared.name, prepared.record)
-    else:
-        folder = RunFolder.create(out, prepared.record)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(prepared.threads)
-    try:
-        yield from recorded(_Loop(prepared, folder).events(), folder.path)
-    finally:
-        torch.set_num_threads(threads)
-
-
-class _Loop:
-    """One run: the state that changes from step to step."""
 
     def __init__(self, prepared: Prepared, folder: RunFolder) -> None:
         self.prepared = prepared
@@ -100,60 +59,104 @@ class _Loop:
         self.progress = Progress()
         self.at_rest = True
 
-    def events(self) -> Generator[Event, None, None]:
-        """Yield the events of the whole run. Interrupts are honored between steps."""
+    def go_back(self) -> tuple[str, ...]:
+        """Take on the newest state in the folder that is whole; return what the user should know of others.
+
+        Raises:
+            RunError: if none is whole.
+            WeightsError: if it is of another module.
+        """
+        state, damaged = newest(self.folder)
+        if state is not None:
+            state.restore(self.module, self.stepper.optimizer, self.stepper.average)
+            self.progress = state.progress
+        return tuple(f"{problem} The checkpoint before it is used." for problem in damaged)
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is left to do, not even to keep the weights."""
+        return self._over() and not self._validation_is_due() and self.folder.weights.exists()
+
+    def clear(self) -> None:
+        """Remove from the folder what is of later steps, and what was half-written."""
+        sweep(self.folder)
+        cut_log(self.folder.log, self.progress)
+        with suppress(FileNotFoundError):
+            self.folder.weights.unlink()
+
+    def resumed(self, notes: tuple[str, ...]) -> Generator[Event, None, None]:
+        """Yield the events from the state that was taken on; see `events`."""
+        facts = self._facts()
+        facts["notes"] += notes
+        step = self.progress.step
+        yield from self.events(Resumed(step=step, epoch=self._epoch(step), **facts))
+
+    def events(self, first: Event | None = None) -> Generator[Event, None, None]:
+        """Yield ``first`` and the events from here on. Interrupts are honored between steps."""
         started = time.perf_counter()
         reason: Reason = "completed"
         try:
-            yield self._start()
+            yield Started(**self._facts()) if first is None else first
             self.at_rest = False
             with closing(self._steps()) as steps:
                 for event in steps:
                     self.at_rest = not isinstance(event, Diverged)
                     yield event
                     self.at_rest = False
-            if self.progress.step < self.steps:
-                reason = "early stop"
+            reason = self._reason()
         except (KeyboardInterrupt, GeneratorExit) as stop:
+            if isinstance(stop, GeneratorExit) and self.stepper.inspected is not None:
+                self.at_rest = False  # something of the step is still to be told, and can be no more
             if self.at_rest:  # else the interrupt came amid a step, whose state must not be saved
-                saved = self._save("last")
+                saved = self._keep_last()
             self._keep_weights()
             if isinstance(stop, GeneratorExit):
                 raise
             reason = "interrupted"
             if self.at_rest:
+                yield from self._look()
                 yield saved
         except DataError as error:
             # Images that are streamed can be read no more. The weights are as the last step left them.
             if self.progress.step:
                 self.at_rest = True
-                yield self._save("last")
+                yield self._keep_last()
                 self._keep_weights()
                 told = f"{error} A checkpoint of step {self.progress.step:,} was saved in {self.folder.path}."
                 raise type(error)(told) from None
             raise
         else:
             self._keep_weights()
-        yield Finished(
+        yield self.finished(time.perf_counter() - started, reason)
+
+    def finished(self, seconds: float = 0.0, reason: Reason | None = None) -> Finished:
+        """Return what is told at the end."""
+        best = self.progress.best
+        return Finished(
             run=str(self.folder.path),
             step=self.progress.step,
-            reason=reason,
-            best_accuracy=self.progress.best_accuracy,
-            best_step=self.progress.best_step,
-            seconds=time.perf_counter() - started,
+            reason=reason or self._reason(),
+            best_accuracy=best and best.accuracy,
+            measure=self.prepared.record.measure,
+            best_step=best and best.step,
+            seconds=seconds,
         )
 
-    def _start(self) -> Started:
-        return Started(
-            run=str(self.folder.path),
-            network=self.prepared.name,
-            params=sum(p.numel() for p in self.module.parameters()),
-            device=str(self.prepared.device),
-            steps=self.steps,
-            epochs=self.config.epochs,
-            sizes=self.prepared.record.sizes,
-            notes=self.prepared.notes,
-        )
+    def _reason(self) -> Reason:
+        return "early stop" if self.progress.step < self.steps else "completed"
+
+    def _facts(self) -> dict[str, Any]:
+        """Return what `Started` tells."""
+        return {
+            "run": str(self.folder.path),
+            "network": self.prepared.name,
+            "params": sum(p.numel() for p in self.module.parameters()),
+            "device": str(self.prepared.device),
+            "steps": self.steps,
+            "epochs": self.config.epochs,
+            "sizes": self.prepared.record.sizes,
+            "notes": self.prepared.notes,
+        }
 
     def _steps(self) -> Generator[Event, None, None]:
         try:
@@ -170,50 +173,65 @@ class _Loop:
             ) from None
 
     def _epochs(self) -> Iterator[Event]:
-        with closing(self.batches.ahead(range(self.steps))) as batches:
+        with closing(self.batches.ahead(range(self.progress.step, self.steps))) as batches:
             yield from self._epochs_of(batches)
 
     def _epochs_of(self, batches: Iterator[Batch]) -> Iterator[Event]:
-        epochs_done = 0
         saved = time.monotonic()
-        for step in range(self.steps):
+        if self._validation_is_due():
+            yield from self._epoch_end()
+        while not self._over():
             before = time.perf_counter()
             loss, lr = self.stepper.step(next(batches), self._falls())
-            self.progress = replace(self.progress, step=step + 1)
-            epoch = self._epoch(step + 1)
+            self.progress = replace(self.progress, step=self.progress.step + 1)
             yield StepDone(
-                step=step + 1,
-                epoch=epoch,
+                step=self.progress.step,
+                epoch=self._epoch(self.progress.step),
                 loss=loss,
                 lr=lr,
                 images_per_second=self.config.batch_size / (time.perf_counter() - before),
             )
-            if self._save_is_due(saved):
+            yield from self._look()
+            if self._validation_is_due():
+                yield from self._epoch_end()
+            elif self._save_is_due(saved):
                 saved = time.monotonic()
-                yield self._save("last")
-            if math.floor(epoch) > epochs_done or step + 1 == self.steps:
-                epochs_done = math.floor(epoch)
-                yield from self._epoch_end(epoch)
-                if self._waited_enough():
-                    return
+                yield self._keep_last()
 
-    def _epoch_end(self, epoch: float) -> Iterator[Event]:
-        best: Checkpointed | None = None
+    def _look(self) -> Iterator[Event]:
+        """Yield, once, what the last step showed of every layer, if it was looked at."""
+        found, self.stepper.inspected = self.stepper.inspected, None
+        if found is not None:
+            yield found
+
+    def _epoch_end(self) -> Iterator[Event]:
         with self._averaged():
             measured = self._measured()
-            self.progress = self.progress.measured(measured.accuracy, measured.loss)
-            if self.progress.best_step == self.progress.step:
-                best = self._save("best")  # of the weights that answered
+            self.progress = self.progress.measured(measured.score, measured.loss)
+            best = keep_best(self.folder, self._state(), self.config.checkpoints.keep_best)
+        step = self.progress.step
         yield Validated(
-            step=self.progress.step,
-            epoch=epoch,
+            step=step,
+            epoch=self._epoch(step),
             loss=measured.loss,
-            accuracy=measured.accuracy,
+            accuracy=measured.score,
+            measure=self.prepared.record.measure,
             best=best is not None,
         )
         if best is not None:
-            yield best
-        yield self._save("last")
+            yield Checkpointed(step=step, which="best", path=str(best))
+        yield self._keep_last()
+
+    def _validation_is_due(self) -> bool:
+        """Return whether an epoch or the run has ended, and the weights are not measured yet."""
+        step, validated = self.progress.step, self.progress.validated
+        ended = math.floor(self._epoch(step)) > math.floor(self._epoch(validated)) or step == self.steps
+        return ended and step > validated
+
+    def _over(self) -> bool:
+        """Return whether no step is left, or validation did not improve for as long as it was to be waited."""
+        waited = self.config.patience is not None and self.progress.waited >= self.config.patience
+        return waited or self.progress.step == self.steps
 
     def _measured(self) -> Evaluation | LabelEvaluation:
         """Measure the module on the validation split."""
@@ -232,7 +250,8 @@ class _Loop:
         """Return how often the rate has fallen, of the schedule that falls where validation gets no better."""
         if self.config.schedule.name != "plateau":
             return 0
-        return plateau_falls(self.progress.losses, self.config.schedule.plateau)
+        losses = [score.loss for score in self.progress.scores]
+        return plateau_falls(losses, self.config.schedule.plateau)
 
     @contextmanager
     def _averaged(self) -> Iterator[None]:
@@ -261,14 +280,13 @@ class _Loop:
             return True
         return wanted.every_minutes is not None and time.monotonic() - saved >= 60 * wanted.every_minutes
 
-    def _waited_enough(self) -> bool:
-        return self.config.patience is not None and self.progress.waited >= self.config.patience
+    def _state(self) -> Checkpoint:
+        return Checkpoint.of(self.progress, self.module, self.stepper.optimizer, self.stepper.average)
 
-    def _save(self, which: Which) -> Checkpointed:
-        folder = self.folder.best if which == "best" else self.folder.last
-        average = self.stepper.average
-        path = save_checkpoint(folder, self.module, self.stepper.optimizer, self.progress, average)
-        return Checkpointed(step=self.progress.step, which=which, path=str(path))
+    def _keep_last(self) -> Checkpointed:
+        sync_log(self.folder.log)
+        path = keep_last(self.folder, self._state())
+        return Checkpointed(step=self.progress.step, which="last", path=str(path))
 
     def _keep_weights(self) -> None:
         """Put the best weights, or failing those the newest, into the module and ``model.safetensors``."""

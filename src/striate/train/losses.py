@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import torch
@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from striate.errors import ConfigError, bad_argument
 from striate.train.config import LossConfig
 
-__all__ = ["LABEL_LOSSES", "Loss", "class_weights", "first_loss", "make_loss"]
+__all__ = ["LABEL_LOSSES", "Loss", "chosen_loss", "class_weights", "first_loss", "make_loss"]
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 """Takes logits ``(N, K)`` and targets, and returns a scalar."""
@@ -51,7 +51,7 @@ class _Settings:
 def make_loss(
     config: LossConfig, targets_of_training: Tensor, num_classes: int, device: torch.device | str = "cpu"
 ) -> Loss:
-    """Return the loss that ``config`` names.
+    """Return the loss that ``config`` names; ``auto`` as `chosen_loss`.
 
     - ``cross-entropy``: of the softmax, in nats.
     - ``binary``: the cross-entropy of a sigmoid for each class, mean over images and classes.
@@ -75,6 +75,7 @@ def make_loss(
         ConfigError: if images may have several labels and the loss is for one; if there are not K class weights.
     """
     several = targets_of_training.ndim > 1
+    config = chosen_loss(config, several_labels=several)
     if several and config.name not in LABEL_LOSSES:
         allowed = f"{' or '.join(LABEL_LOSSES)}, as images may have several labels"
         raise ConfigError(bad_argument("loss", config.name, allowed, "Set it with loss.name=binary."))
@@ -88,6 +89,13 @@ def make_loss(
         return kind(logits.float() if logits.dtype in _HALVES else logits, targets, settings)
 
     return loss
+
+
+def chosen_loss(config: LossConfig, *, several_labels: bool) -> LossConfig:
+    """Return ``config`` with ``auto`` replaced: ``cross-entropy``, or ``binary`` for several labels an image."""
+    if config.name != "auto":
+        return config
+    return replace(config, name="binary" if several_labels else "cross-entropy")
 
 
 def class_weights(config: LossConfig, targets: Tensor, num_classes: int) -> Tensor | None:
@@ -119,6 +127,7 @@ def first_loss(config: LossConfig, num_classes: int, *, several_labels: bool = F
 
     It is ln K of ``cross-entropy``. Class weights change nothing but, with label smoothing, a little.
     """
+    config = chosen_loss(config, several_labels=several_labels)
     if config.name == "binary":
         return math.log(2)
     if config.name == "squared":

@@ -48,7 +48,7 @@ def evaluate_run(
         ConfigError: if there are no such views.
     """
     check_views(views)
-    source = opened(folder, data)
+    source = opened(folder.record.data, folder.record.fingerprint, data)
     where = resolve_device(device)
     module = folder.module(into).to(where)
     preprocess = with_room(folder.record.preprocess, views)
@@ -56,15 +56,14 @@ def evaluate_run(
     return evaluate(module, dataset, preprocess, folder.record.class_names, split, where, views)
 
 
-def opened(folder: RunFolder, data: str | Path | Source | None) -> Source:
-    """Return the source that ``data`` names; None means the one that the run was trained on.
+def opened(name: str, fingerprint: str, data: str | Path | Source | None) -> Source:
+    """Return the source that ``data`` names; None means the one called ``name`` that a run was trained on.
 
     Raises:
-        DataError: if it is missing, or is not what the run was trained on any more and ``data`` does not name it.
+        DataError: if it is missing, or has another fingerprint by now and ``data`` does not name it.
     """
-    record = folder.record
-    source = data if isinstance(data, Source) else open_source(record.data if data is None else data)
-    if data is None and source.fingerprint != record.fingerprint:
+    source = data if isinstance(data, Source) else open_source(name if data is None else data)
+    if data is None and source.fingerprint != fingerprint:
         raise DataError(
             f"{source.name} has changed since the run was trained on it; to measure the run on what is there "
             f"now, say so: --data {source.name} (data={source.name!r})."
@@ -105,6 +104,8 @@ def data_of(
     numbers = torch.tensor([index[name] for name in source.class_names])
     if loaded.targets.ndim == 1:
         targets = numbers[loaded.targets]
+        if record.several_labels:
+            targets = torch.nn.functional.one_hot(targets, len(index)).float()
     else:
         targets = torch.zeros(len(loaded), len(index)).index_copy(1, numbers, loaded.targets)
     return dataclasses.replace(loaded, targets=targets)

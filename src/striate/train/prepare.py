@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import platform
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from striate.data import (
     AnyDataset,
     Augment,
     Batch,
+    Batches,
     Preprocess,
     Recipe,
     Resize,
@@ -31,12 +32,12 @@ from striate.data.augment import fitted, recipe
 from striate.data.augment.effects import RandomCrop
 from striate.data.augment.sampling import ready
 from striate.errors import ConfigError, DataError, bad_argument, listed
-from striate.nn import build
+from striate.nn import INITS, build, unit_variance
 from striate.spec import Network
 from striate.train.config import TrainConfig
 from striate.train.fits import check_module, check_network
 from striate.train.folder import RunRecord
-from striate.train.losses import Loss, make_loss
+from striate.train.losses import Loss, chosen_loss, make_loss
 from striate.train.methods import check_schedule
 
 __all__ = ["Prepared", "prepare", "resolve_device"]
@@ -79,8 +80,15 @@ class Prepared:
         return images, (targets if mixed is None else mixed).to(self.device)
 
 
-def prepare(network: Network | nn.Module, data: str | Path | Source, config: TrainConfig) -> Prepared:
+def prepare(
+    network: Network | nn.Module,
+    data: str | Path | Source,
+    config: TrainConfig,
+    begun: RunRecord | None = None,
+) -> Prepared:
     """Check and load everything that ``config`` needs to train ``network`` on ``data``.
+
+    What was fitted to the data of a run that has ``begun`` is not fitted again.
 
     Raises:
         ShapeError, DataError, ConfigError: in one message, before anything is written.
@@ -88,13 +96,21 @@ def prepare(network: Network | nn.Module, data: str | Path | Source, config: Tra
     if not isinstance(network, Network | nn.Module):
         allowed = "a Network or a torch.nn.Module; st.zoo has named ones, st.Network.load reads files"
         raise ConfigError(bad_argument("network", network, allowed))
+    if isinstance(network, nn.Module) and config.init != "default":
+        fix = "Describe the network as a striate.Network to choose."
+        allowed = "'default' for a module of your own, whose weights begin as they are"
+        raise ConfigError(bad_argument("init", config.init, allowed, fix))
     device = resolve_device(config.device)
     source = data if isinstance(data, Source) else open_source(data)
+    if begun is not None:
+        _check_same_data(source, begun)
     shape = _image_shape(network, source)
     if isinstance(network, Network):
         check_network(network, source.class_names, config.batch_size, device)
-    images = len(source.split_targets("train"))
-    source.split_targets("val")
+    for split in ("train", "val"):
+        source.check_split(split)
+    images = len(source.targets["train"])
+    config = replace(config, loss=chosen_loss(config.loss, several_labels=source.multi_label))
     check_fit(config.images.preprocess, shape, images)
     check_schedule(config.schedule, config.epochs)
     augment = _augment(config, source)
@@ -119,18 +135,22 @@ def prepare(network: Network | nn.Module, data: str | Path | Source, config: Tra
         skip_bad_images=config.images.skip_bad_images,
     )
     described = isinstance(network, Network)
-    module = build(network, seed=config.seed) if isinstance(network, Network) else network
+    module = build(network, config.seed, config.init) if isinstance(network, Network) else network
     module = module.to(device)
     if not described:
         check_module(module, shape, len(source.class_names), config.batch_size)
     if not any(parameter.requires_grad for parameter in module.parameters()):
         raise ConfigError("the network has no weights to train; add a Conv or Linear layer, or unfreeze one.")
-    preprocess = fit_preprocess(
-        train, config.images.preprocess, shape=shape, resize=wanted.resize, channel_order=wanted.channel_order
-    )
+    if begun is None:
+        steps, resize, order = config.images.preprocess, wanted.resize, wanted.channel_order
+        preprocess = fit_preprocess(train, steps, shape=shape, resize=resize, channel_order=order)
+    else:
+        preprocess = begun.preprocess
     if augment is not None:
-        augment = augment.adapted(fitted(augment.recipe, train), shape[1:], preprocess)
+        drawn = fitted(augment.recipe, train) if begun is None else begun.augment
+        augment = augment.adapted(drawn, shape[1:], preprocess)
     loss = make_loss(config.loss, train.targets, len(source.class_names), device)
+    Batches(train, config.batch_size, config.seed, config.loss.sampling)  # refuses what cannot be balanced
     record = RunRecord(
         network=network if isinstance(network, Network) else None,
         module=None if described else f"{type(module).__module__}.{type(module).__qualname__}",
@@ -138,6 +158,7 @@ def prepare(network: Network | nn.Module, data: str | Path | Source, config: Tra
         fingerprint=source.fingerprint,
         sizes={"train": len(train), "val": len(val)},
         class_names=source.class_names,
+        several_labels=source.multi_label,
         preprocess=preprocess,
         augment=Recipe() if augment is None else augment.recipe,
         training=config,
@@ -150,7 +171,7 @@ def prepare(network: Network | nn.Module, data: str | Path | Source, config: Tra
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     )
     name = network.name if isinstance(network, Network) else type(module).__name__
-    return Prepared(
+    prepared = Prepared(
         name=name,
         module=module,
         train=train,
@@ -162,11 +183,27 @@ def prepare(network: Network | nn.Module, data: str | Path | Source, config: Tra
         threads=_threads(network, config),
         notes=tuple(_notes(record, source, train.skipped + val.skipped)),
     )
+    if INITS[config.init].needs_images:
+        first = Batches(train, config.batch_size, config.seed, config.loss.sampling)[0]
+        unit_variance(module, prepared.inputs(first)[0])
+    return prepared
+
+
+def _check_same_data(source: Source, begun: RunRecord) -> None:
+    if (source.fingerprint, source.class_names) != (begun.fingerprint, begun.class_names):
+        raise DataError(
+            f"{source.name}: is not the data that the run began with, {begun.data}, as it was then; a run goes on with "
+            "the same images and labels alone. Bring them back, say where they are now (--data SOURCE, data=…), or "
+            "train anew."
+        )
 
 
 def _notes(record: RunRecord, source: Source, skipped: tuple[str, ...]) -> Iterator[str]:
     """Yield what a user may not expect."""
     preprocess = record.preprocess
+    if record.several_labels:
+        name = record.training.loss.name
+        yield f"an image may have several labels, and each is learned as a yes or no of its own, by loss={name}"
     if skipped:
         yield f"left out {len(skipped)} images that cannot be read: {listed(skipped, 3)}"
     if preprocess.resize.policy != "stretch" and source.shape == preprocess.stored_shape:

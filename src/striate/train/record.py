@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Generator
 from contextlib import ExitStack, closing
@@ -11,13 +12,16 @@ from pathlib import Path
 from typing import TextIO
 
 from tensorboard.compat.proto.event_pb2 import Event as BoardEvent
+from tensorboard.compat.proto.event_pb2 import SessionLog
+from tensorboard.compat.proto.histogram_pb2 import HistogramProto
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 from striate.errors import RunError
-from striate.train.events import Event, StepDone, Validated
+from striate.train.checkpoint import Progress
+from striate.train.events import Event, Histogram, Inspected, Resumed, StepDone, Validated
 
-__all__ = ["recorded"]
+__all__ = ["cut_log", "recorded", "sync_log"]
 
 
 def recorded(events: Generator[Event, None, None], folder: Path) -> Generator[Event, None, None]:
@@ -44,6 +48,56 @@ def recorded(events: Generator[Event, None, None], folder: Path) -> Generator[Ev
         log.close()
 
 
+def sync_log(path: Path) -> None:
+    """Have the log at ``path`` on the disk, not only on its way there: no checkpoint is to be ahead of it.
+
+    Raises:
+        RunError: if that fails.
+    """
+    try:
+        with path.open("ab") as file:
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise _unwritten(path, error) from None
+
+
+def cut_log(path: Path, progress: Progress) -> None:
+    """Leave in the log at ``path`` what had happened when ``progress`` was saved.
+
+    Raises:
+        RunError: if it cannot be read or written.
+    """
+    if not path.exists():
+        return
+    new = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with path.open("rb") as lines, new.open("wb") as kept:
+            kept.writelines(line for line in lines if _happened(line, progress))
+            kept.flush()
+            os.fsync(kept.fileno())
+        new.replace(path)
+    except OSError as error:
+        raise _unwritten(path, error) from None
+
+
+def _happened(line: bytes, progress: Progress) -> bool:
+    """Return whether a line is of what had happened; half a line, the last of a process that was killed, is not."""
+    if not line.endswith(b"\n"):
+        return False
+    try:
+        event = json.loads(line)
+        step = event.get("step", 0)
+        if step == progress.step > progress.validated:  # whose validation is still to come
+            return bool(event["event"] != "Validated" and event.get("which") != "best")
+        return bool(step <= progress.step)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return False
+
+
+def _unwritten(path: Path, error: OSError) -> RunError:
+    return RunError(f"{path}: the event log cannot be written: {error.strerror or error}.")
+
+
 class _Log:
     """Appends events to the files of a run folder."""
 
@@ -55,7 +109,7 @@ class _Log:
                 self._board = EventFileWriter(str(folder / "tensorboard"))
                 opened.pop_all()  # both are open, and stay so
         except OSError as error:
-            raise self._failed(error) from None
+            raise _unwritten(self._path, error) from None
 
     def write(self, event: Event) -> None:
         """Append ``event``."""
@@ -64,7 +118,7 @@ class _Log:
             self._lines.flush()
             self._curves(event)
         except OSError as error:
-            raise self._failed(error) from None
+            raise _unwritten(self._path, error) from None
 
     def close(self) -> None:
         """Flush and close."""
@@ -72,11 +126,17 @@ class _Log:
             with closing(self._board):
                 self._lines.close()
         except OSError as error:
-            raise self._failed(error) from None
+            raise _unwritten(self._path, error) from None
 
     @singledispatchmethod
     def _curves(self, event: Event) -> None:
         """Add what TensorBoard can draw of ``event``: by default nothing."""
+
+    @_curves.register
+    def _(self, event: Resumed) -> None:
+        # TensorBoard no longer shows what an earlier process wrote of later steps.
+        start = SessionLog(status=SessionLog.START)
+        self._board.add_event(BoardEvent(step=event.step + 1, wall_time=time.time(), session_log=start))
 
     @_curves.register
     def _(self, event: StepDone) -> None:
@@ -93,9 +153,34 @@ class _Log:
     def _(self, event: Validated) -> None:
         self._scalars(event.step, {"val/loss": event.loss, "val/accuracy": event.accuracy})
 
-    def _scalars(self, step: int, values: dict[str, float]) -> None:
-        summary = Summary(value=[Summary.Value(tag=tag, simple_value=v) for tag, v in values.items()])
-        self._board.add_event(BoardEvent(step=step, wall_time=time.time(), summary=summary))
+    @_curves.register
+    def _(self, event: Inspected) -> None:
+        self._scalars(
+            event.step,
+            {
+                f"health/{name}/{layer.path}": value
+                for layer in event.layers
+                for name in ("dead", "gradient_norm", "weight_norm", "update_ratio")
+                if (value := getattr(layer, name)) is not None
+            },
+        )
+        self._summarize(event.step, [Summary.Value(tag=h.tag, histo=_proto(h)) for h in event.histograms])
 
-    def _failed(self, error: OSError) -> RunError:
-        return RunError(f"{self._path}: the event log cannot be written: {error.strerror or error}.")
+    def _scalars(self, step: int, values: dict[str, float]) -> None:
+        self._summarize(step, [Summary.Value(tag=tag, simple_value=v) for tag, v in values.items()])
+
+    def _summarize(self, step: int, values: list[Summary.Value]) -> None:
+        self._board.add_event(BoardEvent(step=step, wall_time=time.time(), summary=Summary(value=values)))
+
+
+def _proto(histogram: Histogram) -> HistogramProto:
+    """Return what TensorBoard takes, each count with where its bin ends; the first, of none, ends where they begin."""
+    return HistogramProto(
+        min=histogram.least,
+        max=histogram.greatest,
+        num=histogram.count,
+        sum=histogram.total,
+        sum_squares=histogram.squares,
+        bucket_limit=histogram.edges,
+        bucket=[0, *histogram.counts],
+    )

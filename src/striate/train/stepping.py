@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import hashlib
 import math
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor
+from torch.nn.utils import get_total_norm
 
 from striate.data import Batch
 from striate.nn import aux_losses
-from striate.train.diverge import NotFinite, first_not_finite
+from striate.train.diverge import NotFinite, first_bad_gradient, first_not_finite
+from striate.train.events import Inspected, Symptom
+from striate.train.health import Inspection, judge_layers, judge_start
 from striate.train.methods import (
     add_gradient_noise,
     clip_gradients,
@@ -34,6 +38,9 @@ class Stepper:
     Args:
         prepared: What is trained.
         steps: How many steps the run has.
+
+    Attributes:
+        inspected: What the last step showed of every layer; None if it was not looked at.
     """
 
     def __init__(self, prepared: Prepared, steps: int) -> None:
@@ -44,58 +51,120 @@ class Stepper:
         self.steps_per_epoch = len(prepared.train) / self.config.batch_size
         self.halved = self.config.precision == "bf16"
         if self.halved:  # convolutions in bfloat16 are fast in this order alone
-            self.module.to(memory_format=torch.channels_last)
+            self.module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimizer = make_optimizer(self.module, self.config.optimizer)
         self.average = make_average(self.module, self.config.averaging, steps, self.steps_per_epoch)
+        self.inspected: Inspected | None = None
 
     def step(self, batch: Batch, falls: int = 0) -> tuple[float, float]:
-        """Do one step; return its loss, without penalties, and its learning rate.
+        """Do one step at the rate of the schedule; return its loss, without penalties, and its learning rate.
 
         Args:
             batch: What is learned from.
             falls: How often the rate has fallen, of the schedule ``plateau``.
 
         Raises:
-            NotFinite: if the loss is no number; the weights are then as they were before.
+            NotFinite: as `step_at`.
         """
-        config, step = self.config, batch.step
-        rate = learning_rate(
-            config.schedule, config.optimizer.lr, step, self.steps, self.steps_per_epoch, falls
-        )
+        schedule, lr = self.config.schedule, self.config.optimizer.lr
+        rate = learning_rate(schedule, lr, batch.step, self.steps, self.steps_per_epoch, falls)
+        return self.step_at(rate, batch), rate
+
+    def step_at(self, rate: float, batch: Batch) -> float:
+        """Do one step at the learning rate ``rate``; return its loss, without penalties.
+
+        Raises:
+            NotFinite: if the loss or a gradient is no number; the weights are then as they were before.
+        """
+        step = batch.step
+        self.inspected = None
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["lr_factor"]
-        torch.manual_seed(_step_seed(config.seed, step))  # dropout is a function of (seed, step)
         self.module.train()
         images, targets = self.prepared.inputs(batch)
         if self.halved:
             images = images.contiguous(memory_format=torch.channels_last)
+        inspection = Inspection(self.module) if self._look_is_due(step) else None
+        with inspection.of_values() if inspection else nullcontext():
+            logits, answered, loss = self._losses(images, targets, step)
+        value = loss.item()
+        if not math.isfinite(value):
+            self._seed(step)  # the same dropout again
+            with self._precision():
+                found = first_not_finite(self.module, images, targets)
+            raise NotFinite("loss", step + 1, self.config.optimizer.lr, *found)
+        self.optimizer.zero_grad(set_to_none=True)
+        self._penalized(loss).backward()  # type: ignore[no-untyped-call]
+        self._check_gradients(images, targets, step)
+        if inspection:
+            inspection.look_at_gradients()
+        self._update(step)
+        if inspection:
+            layers = inspection.layers()
+            symptoms = judge_layers(layers, rate / self.config.optimizer.lr, first=step == 0)
+            if step == 0:
+                symptoms += self._start(images, logits, answered)
+            seen = inspection.histograms
+            self.inspected = Inspected(step=step + 1, layers=layers, symptoms=symptoms, histograms=seen)
+        return value
+
+    def _losses(self, images: Tensor, targets: Tensor, step: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Return logits, their loss, and the loss with what auxiliary heads add."""
 
         def loss_of(logits: Tensor) -> Tensor:
             return self.prepared.loss(logits, targets)
 
+        self._seed(step)
         with self._precision():
-            loss = loss_of(self.module(images))
+            logits = self.module(images)
+            answered = loss = loss_of(logits)
             for extra in aux_losses(self.module, loss_of):
                 loss = loss + extra
-        value = loss.item()
-        if not math.isfinite(value):
-            torch.manual_seed(_step_seed(config.seed, step))  # the same dropout again
-            with self._precision():
-                raise NotFinite("loss", step + 1, config.optimizer.lr, *first_not_finite(self.module, images))
-        self._update(loss, step)
-        return value, rate
+        return logits, answered, loss
+
+    def _seed(self, step: int) -> None:
+        """Make dropout a function of (seed, step)."""
+        torch.manual_seed(_step_seed(self.config.seed, step))
+
+    def _start(self, images: Tensor, logits: Tensor, loss: Tensor) -> tuple[Symptom, ...]:
+        """Return what is to be said of the loss of the first step."""
+        several = self.prepared.train.targets.ndim > 1
+        found = judge_start(loss.item(), self.config.loss, images, logits.detach(), several_labels=several)
+        return () if found is None else (found,)
+
+    def _look_is_due(self, step: int) -> bool:
+        """Return whether every layer is looked at in ``step``, from 0: in the first one, and so often after it."""
+        every = self.config.health.health_every
+        if every is None:
+            return False
+        if every == "epoch":
+            size, epoch = self.config.batch_size, len(self.prepared.train)
+            return step == 0 or step * size // epoch > (step - 1) * size // epoch
+        return step % every == 0
 
     def _precision(self) -> torch.autocast:
         """Return what the network is to be called within."""
         return torch.autocast(self.prepared.device.type, torch.bfloat16, enabled=self.halved)
 
-    def _update(self, loss: Tensor, step: int) -> None:
-        """Change the weights by the gradient of ``loss``."""
+    def _penalized(self, loss: Tensor) -> Tensor:
         held = self.config.regularization
-        if held.l1 or held.l2:
-            loss = loss + penalty(self.module, held.l1, held.l2)
+        return loss + penalty(self.module, held.l1, held.l2) if held.l1 or held.l2 else loss
+
+    def _check_gradients(self, images: Tensor, targets: Tensor, step: int) -> None:
+        """Raise `NotFinite` if a gradient is no number."""
+        gradients = [p.grad for p in self.module.parameters() if p.grad is not None]
+        # Their length is quick to say, and may be infinite where none of them is.
+        if get_total_norm(gradients).isfinite() or all(g.isfinite().all() for g in gradients):
+            return
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        found = first_bad_gradient(
+            self.module, lambda: self._penalized(self._losses(images, targets, step)[2])
+        )
+        raise NotFinite("gradient", step + 1, self.config.optimizer.lr, *found)
+
+    def _update(self, step: int) -> None:
+        """Change the weights by their gradients."""
+        held = self.config.regularization
         clip_gradients(self.module, held.clip_norm, held.clip_value)
         if held.gradient_noise:
             add_gradient_noise(self.module, held.gradient_noise, self.config.seed, step)

@@ -52,6 +52,14 @@ def test_noise_does_not_move_suggestions_far():
         assert 0.004 < found.tenth_of_minimum < 0.04
 
 
+def test_an_explosion_does_not_hide_a_shallow_valley():
+    """A loss that falls by a tenth, from 0.001 on, and is 50 times as large behind 1."""
+    found = find_rates(lambda lr: 2.3 - 0.23 * min(1, lr / 0.01) + 50 * lr**3, 1e-6, 100.0, 161)
+    assert found.diverged
+    assert 0.001 < found.steepest < 0.03
+    assert 0.0005 < found.tenth_of_minimum < 0.02
+
+
 def test_smoothing_is_a_mean_of_neighbors():
     random = np.random.default_rng(1).uniform(1, 2, 30)
     losses = iter(random)

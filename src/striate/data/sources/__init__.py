@@ -1,10 +1,12 @@
 """Every kind of source, a file each."""
 
 from striate.data.sources.arrays import ArraySource
+from striate.data.sources.bagging import BagSource, bag
 from striate.data.sources.cifar import cifar10, cifar100
 from striate.data.sources.digits import digits
 from striate.data.sources.encoded import EncodedSource
 from striate.data.sources.folder import FolderSource
+from striate.data.sources.folding import FoldSource, fold, folds
 from striate.data.sources.hub import hub
 from striate.data.sources.idx import idx, read_idx
 from striate.data.sources.mirrored import MirroredSource
@@ -19,17 +21,22 @@ from striate.data.sources.table import TableSource, csv_table, jsonl_table
 __all__ = [
     "KINDS",
     "ArraySource",
+    "BagSource",
     "EncodedSource",
+    "FoldSource",
     "FolderSource",
     "Kind",
     "MirroredSource",
     "ShardSource",
     "StoredArrays",
     "TableSource",
+    "bag",
     "cifar10",
     "cifar100",
     "csv_table",
     "digits",
+    "fold",
+    "folds",
     "hub",
     "idx",
     "jsonl_table",

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Sequence
 
 import numpy as np
 
-from striate.data.decode import Record
-from striate.data.source import ByteArray, IntArray, Source, Targets
+from striate.data.source import IntArray, Source, Targets
+from striate.data.sources.choosing import POOLED, ChosenSource, check_readable, open_below
 from striate.errors import ConfigError, DataError, bad_argument
 
 __all__ = ["FoldSource", "fold", "folds"]
-
-_POOLED = ("train", "val")
 
 
 def folds(
@@ -57,7 +54,7 @@ def _shuffled(groups: IntArray, seed: int, label: int) -> IntArray:
     return generator.permutation(np.flatnonzero(groups == label))
 
 
-class FoldSource(Source):
+class FoldSource(ChosenSource):
     """A source whose ``train`` and ``val`` together are divided anew: one fold validates, the others train.
 
     It is called ``fold:2/5@0:digits``: the second of five folds, by the seed 0, of ``digits``. Its ``test`` is the
@@ -76,65 +73,25 @@ class FoldSource(Source):
 
     def __init__(self, source: Source, number: int, k: int, seed: int = 0) -> None:
         source.check_split("train")
-        pooled = [split for split in _POOLED if split in source.targets]
-        if any(split in source.layouts for split in pooled):
-            raise DataError(
-                f"{source.name}: is streamed, and folds take images that can be read in any order; pack it first: "
-                "striate data pack."
-            )
+        pooled = [split for split in POOLED if split in source.targets]
+        for split in pooled:
+            check_readable(source, split, "folds")
         divided = folds(
             np.concatenate([source.targets[split] for split in pooled]), k, seed, source.class_names
         )
         if not 1 <= number <= k:
             raise ConfigError(bad_argument("fold", number, f"1 to {k}"))
         first = len(source.targets["train"])
-        self._source = source
-        self._rows = {  # of each split, the source's splits and the indices in them
-            split: {"train": rows[rows < first], "val": rows[rows >= first] - first}
-            for split, rows in zip(_POOLED, divided[number - 1], strict=True)
+        rows = {
+            split: {part: _within(part, taken, first) for part in pooled}
+            for split, taken in zip(POOLED, divided[number - 1], strict=True)
         }
-        self.name = f"fold:{number}/{k}@{seed}:{source.name}"
-        self.class_names = source.class_names
-        self.targets = dict(source.targets) | {
-            split: np.concatenate([source.targets[part][rows[part]] for part in pooled])
-            for split, rows in self._rows.items()
-        }
-        self.in_place = source.in_place - {*_POOLED}
-        self.layouts = source.layouts
-        told = hashlib.sha256(f"{number}/{k}@{seed} {source.fingerprint}".encode())
-        for split in _POOLED:
-            told.update(self.targets[split].tobytes())
-        self.fingerprint = told.hexdigest()
+        super().__init__(f"fold:{number}/{k}@{seed}", source, rows)
 
-    @property
-    def shape(self) -> tuple[int, int, int] | None:
-        """As of what is divided."""
-        return self._source.shape
 
-    def record(self, split: str, index: int) -> Record:
-        """Return one image as the source holds it."""
-        place = self.checked_index(split, index)
-        if split not in self._rows:
-            return self._source.record(split, place)
-        rows = self._rows[split]
-        of_train = len(rows["train"])
-        if place < of_train:
-            return self._source.record("train", int(rows["train"][place]))
-        return self._source.record("val", int(rows["val"][place - of_train]))
-
-    def array(self, split: str) -> ByteArray | None:
-        """Return the images of ``test`` as they are stored, and a copy of those of a fold; None where not all are."""
-        self.check_split(split)
-        if split not in self._rows:
-            return self._source.array(split)
-        parts = []
-        for part, rows in self._rows[split].items():
-            if len(rows):
-                stored = self._source.array(part)
-                if stored is None:
-                    return None
-                parts.append(stored[rows])
-        return np.concatenate(parts)
+def _within(part: str, taken: IntArray, first: int) -> IntArray:
+    """Return those of ``taken``, which count through train and then val, that lie in ``part``."""
+    return taken[taken < first] if part == "train" else taken[taken >= first] - first
 
 
 _LOCATION = re.compile(r"(\d{1,6})/(\d{1,6})(?:@(\d{1,18}))?:(.+)", re.DOTALL)
@@ -146,10 +103,8 @@ def fold(location: str) -> FoldSource:
     Raises:
         ConfigError, DataError: if it says something else; as `FoldSource` and `open_source`.
     """
-    from striate.data.sources.opening import open_source  # which opens folds, too
-
     said = _LOCATION.fullmatch(location)
     if said is None:
         raise DataError(f"fold:{location}: must be fold:NUMBER/FOLDS:DATA, such as fold:2/5:digits.")
     number, k, seed, name = said.groups(default="0")
-    return FoldSource(open_source(name), int(number), int(k), int(seed))
+    return FoldSource(open_below(name), int(number), int(k), int(seed))

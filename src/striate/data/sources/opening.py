@@ -10,11 +10,13 @@ from typing import NamedTuple
 from striate.data.pack.reader import PackSource
 from striate.data.remote import is_remote
 from striate.data.source import Source
+from striate.data.sources.bagging import bag
 from striate.data.sources.cifar import cifar10, cifar100
 from striate.data.sources.clutter import is_passed_over
 from striate.data.sources.digits import digits
 from striate.data.sources.dividing import split_called
 from striate.data.sources.folder import FolderSource
+from striate.data.sources.folding import fold
 from striate.data.sources.hub import hub
 from striate.data.sources.idx import idx
 from striate.data.sources.mirrored import open_remote
@@ -69,11 +71,20 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "hf": Kind(hub, "NAME"),
         "wds": Kind(wds, "URL", (".tar",)),
         "pack": Kind(PackSource, "FILE", (".pack",)),
+        "fold": Kind(fold, "FOLD"),
+        "bag": Kind(bag, "BAG"),
     }
 )
 """What opens ``kind:location``."""
 
-_WHAT = {"DIR": "folder", "FILE": "file", "NAME": "data set", "URL": "file, folder or URL"}
+_WHAT = {
+    "DIR": "folder",
+    "FILE": "file",
+    "NAME": "data set",
+    "URL": "file, folder or URL",
+    "FOLD": "fold",
+    "BAG": "bag",
+}
 
 
 def open_source(name: str | Path) -> Source:

@@ -9,7 +9,6 @@ from types import MappingProxyType
 
 from torch import nn
 
-from striate import zoo
 from striate.data import Source
 from striate.data.check import check
 from striate.data.check.report import in_order
@@ -21,6 +20,7 @@ from striate.train.check.report import Figures, NetworkReport
 from striate.train.check.subject import Findings, Subject
 from striate.train.config import TrainConfig
 from striate.train.prepare import resolve_device
+from striate.train.recipes import find_with_recipe
 
 __all__ = ["CHECKS", "check_network"]
 
@@ -94,13 +94,13 @@ def check_network(
     config = config or TrainConfig()
     device = resolve_device(config.device)
     if isinstance(network, str):
-        zoo.find(network)  # an unknown name is told before all images are looked at
+        find_with_recipe(network, config.recipe)  # an unknown name is told before all images are looked at
     elif not isinstance(network, Network | nn.Module):
         raise ConfigError(bad_argument("network", network, "a Network, a torch.nn.Module or a name"))
     source = opened(data)
     report = check(source if isinstance(source, Source) else data)
     if isinstance(network, str):
-        network = zoo.find(network, num_classes=len(report.class_names))
+        network = find_with_recipe(network, config.recipe, len(report.class_names))
     subject = look(network, source, report, config, device)
     found = [finding for judge in CHECKS.values() for finding in judge(subject)]
     return NetworkReport(

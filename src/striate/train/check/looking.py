@@ -23,6 +23,7 @@ from striate.train.check.sample import Sample, blank, draw
 from striate.train.check.subject import Subject
 from striate.train.check.trial import Trial, try_out
 from striate.train.config import TrainConfig
+from striate.train.losses import LABEL_LOSSES, chosen_loss, first_loss
 from striate.train.prepare import Prepared, prepare
 
 __all__ = ["look", "opened"]
@@ -83,7 +84,7 @@ def look(
         data_refusal=data_refusal or done.data_refusal,
         failure=done.failure,
         memory=needs,
-        loss=_loss(report, config, done.trial),
+        loss=_loss(report, config, done.trial, several_labels=source is not None and source.multi_label),
         time=time,
         trial=done.trial,
         remarks=done.remarks,
@@ -102,7 +103,8 @@ def _without_split(source: Source) -> str | None:
     """Return what training would say of a source that lacks images to train with or to validate by."""
     try:
         for split in ("train", "val"):
-            if not len(source.split_targets(split)):
+            source.check_split(split)
+            if not len(source.targets[split]):
                 return f"{source.name}: the split {split!r} holds no images. Add images."
     except DataError as error:
         return str(error)
@@ -135,17 +137,27 @@ def _image_shape(network: Network | nn.Module, source: Source | None) -> Shape |
     return channels, height, width
 
 
-def _loss(report: Report, config: TrainConfig, trial: Trial | None) -> Loss | None:
+def _loss(report: Report, config: TrainConfig, trial: Trial | None, *, several_labels: bool) -> Loss | None:
     """Return what the loss is, and what it would be without knowing more than the classes or their shares."""
     classes = len(report.class_names)
     counts = report.statistics.counts.get("train", {})
     total = sum(counts.values())
     if classes < 2 or not total:
         return None
-    smoothing = config.loss.label_smoothing
-    shares = [(1 - smoothing) * count / total + smoothing / classes for count in counts.values()]
-    prior = -sum(share * math.log(share) for share in shares if share)
-    return Loss(first=None if trial is None else trial.loss, uniform=math.log(classes), prior=prior)
+    chosen = chosen_loss(config.loss, several_labels=several_labels)
+    if several_labels and chosen.name not in LABEL_LOSSES:
+        return None  # which training refuses
+    prior = None
+    if chosen.name == "cross-entropy":
+        smoothing = chosen.label_smoothing
+        shares = [(1 - smoothing) * count / total + smoothing / classes for count in counts.values()]
+        prior = -sum(share * math.log(share) for share in shares if share)
+    return Loss(
+        first=None if trial is None else trial.loss,
+        uniform=first_loss(chosen, classes, several_labels=several_labels),
+        prior=prior,
+        named={"cross-entropy": f"ln {classes}", "binary": "ln 2"}.get(chosen.name, "knowing nothing"),
+    )
 
 
 def _attempted(
@@ -211,7 +223,7 @@ def _tried(prepared: Prepared, sample: Sample, config: TrainConfig, most: int | 
         )
     if not sample.whole:
         remarks.append(
-            f"Mean and standard deviation are those of {len(sample.source.split_targets('train')):,} images."
+            f"Mean and standard deviation are those of {len(sample.source.targets['train']):,} images."
         )
     return _Attempt(trial=trial, decode_seconds=sample.seconds, parameters=parameters, remarks=tuple(remarks))
 

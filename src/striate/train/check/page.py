@@ -65,7 +65,7 @@ def _cells(report: NetworkReport) -> list[tuple[str, str]]:
         cells.append((duration(figures.time.epoch), f"an epoch; about {duration(figures.time.total)} in all"))
     if figures.loss and figures.loss.first is not None:
         cells.append(
-            (f"{figures.loss.first:.2f}", f"first loss; ln {figures.classes} = {figures.loss.uniform:.2f}")
+            (f"{figures.loss.first:.2f}", f"first loss; {figures.loss.named} = {figures.loss.uniform:.2f}")
         )
     return cells
 

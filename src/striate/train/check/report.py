@@ -52,14 +52,16 @@ class Loss:
     """The loss at the start, in nats, and what to hold it against.
 
     Attributes:
-        first: Cross-entropy of a real batch before the first step.
-        uniform: ln(classes): that of a network which takes all classes for equally likely.
-        prior: That of one which has learned nothing but how frequent each class is in train.
+        first: Loss of a real batch before the first step.
+        uniform: That of a network which takes all classes for equally likely: of cross-entropy ln(classes).
+        prior: That of one which has learned nothing but how frequent each class is in train; None but of cross-entropy.
+        named: What ``uniform`` is, in words: ``ln 10``.
     """
 
     first: float | None
     uniform: float
-    prior: float
+    prior: float | None
+    named: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

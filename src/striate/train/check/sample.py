@@ -10,7 +10,7 @@ import numpy as np
 
 from striate.data import ArraySource, Source, batch_indices
 from striate.data.pixels import ByteArray, check_channels
-from striate.data.source import IntArray
+from striate.data.source import IntArray, Targets
 from striate.errors import DataError
 
 __all__ = ["Sample", "blank", "draw"]
@@ -47,7 +47,8 @@ def draw(source: Source, shape: Shape, batch_size: int, seed: int) -> Sample:
         DataError: if there is no such split, or none of the images can be read.
     """
     check_channels(shape[0])
-    targets = source.split_targets("train")
+    source.check_split("train")
+    targets = source.targets["train"]
     if not len(targets):
         raise DataError(f"{source.name}: the split 'train' holds no images. Add images.")
     each = math.prod(shape)
@@ -97,6 +98,6 @@ def blank(name: str, class_names: tuple[str, ...], shape: Shape | None) -> Array
     return _twice(name, class_names, images, np.zeros(count, np.int64))
 
 
-def _twice(name: str, class_names: tuple[str, ...], images: ByteArray, targets: IntArray) -> ArraySource:
+def _twice(name: str, class_names: tuple[str, ...], images: ByteArray, targets: Targets) -> ArraySource:
     splits = ("train", "val")
     return ArraySource(name, dict.fromkeys(splits, images), dict.fromkeys(splits, targets), class_names)

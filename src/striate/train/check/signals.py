@@ -172,7 +172,7 @@ def first_loss(subject: Subject) -> Findings:
     trial, loss = subject.trial, subject.loss
     if trial is None or loss is None or not math.isfinite(trial.loss):
         return
-    told = f"the loss begins at {trial.loss:.2f}; ln {subject.classes} = {loss.uniform:.2f}"
+    told = f"the loss begins at {trial.loss:.2f}; {loss.named} = {loss.uniform:.2f}"
     if trial.loss > loss.uniform + _EXCESS:
         if trial.logit_std > 1:
             why = (
@@ -184,7 +184,7 @@ def first_loss(subject: Subject) -> Findings:
             why = "The logits are small, so some class must be nearly ruled out: look at the last layer's biases."
         far = trial.loss > loss.uniform + max(_FAR, loss.uniform) and trial.batch >= _ENOUGH
         yield finding("warning" if far else "note", "first-loss", told, why)
-    elif trial.loss < 0.8 * loss.uniform and trial.loss < 0.8 * loss.prior:
+    elif loss.prior is not None and trial.loss < 0.8 * min(loss.uniform, loss.prior):
         yield finding(
             "note",
             "first-loss",
@@ -197,14 +197,15 @@ def class_shares(subject: Subject) -> Findings:
     """What the frequencies of the classes alone are worth."""
     counts = subject.data.statistics.counts.get("train", {})
     total = sum(counts.values())
-    if subject.loss is None or not total or subject.loss.prior > 0.9 * subject.loss.uniform:
+    prior = None if subject.loss is None else subject.loss.prior
+    if prior is None or not total or prior > 0.9 * math.log(subject.classes):
         return
     name, most = max(counts.items(), key=lambda pair: pair[1])
     rare = [n for n, c in counts.items() if 0 < c < total / len(counts) / 3]
     yield finding(
         "note",
         "class-shares",
-        f"a loss of {subject.loss.prior:.2f} and {percent(most / total)} accuracy take no learning",
+        f"a loss of {prior:.2f} and {percent(most / total)} accuracy take no learning",
         f"They come from always answering {name!r} as often as it occurs. Measure more than accuracy: striate eval "
         f"prints recall for each class{'; look at ' + joined(rare) if rare else ''}.",
     )

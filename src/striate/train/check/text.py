@@ -49,7 +49,7 @@ def figure_rows(report: NetworkReport) -> list[tuple[str, str]]:
     if figures.time:
         rows.append(("time", _time(figures.time, figures)))
     if figures.loss:
-        rows.append(("first loss", _loss(figures.loss, figures.classes)))
+        rows.append(("first loss", _loss(figures.loss)))
     return [(name, words) for name, words in rows if words]
 
 
@@ -87,8 +87,8 @@ def _time(time: Time, figures: Figures) -> str:
     )
 
 
-def _loss(loss: Loss, classes: int) -> str:
-    expected = f"ln {classes} = {loss.uniform:.2f}"
+def _loss(loss: Loss) -> str:
+    expected = f"{loss.named} = {loss.uniform:.2f}"
     return (
         f"{expected} expected, not measured"
         if loss.first is None

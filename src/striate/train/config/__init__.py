@@ -4,6 +4,7 @@ from striate.train.config.keeping import CheckpointConfig
 from striate.train.config.optimizing import Group, OptimizerConfig, ScheduleConfig
 from striate.train.config.regularizing import AveragingConfig, LossConfig, RegularizationConfig
 from striate.train.config.training import GROUPS, LEAVES, ImagesConfig, TrainConfig
+from striate.train.config.watching import HealthConfig
 
 __all__ = [
     "GROUPS",
@@ -11,6 +12,7 @@ __all__ = [
     "AveragingConfig",
     "CheckpointConfig",
     "Group",
+    "HealthConfig",
     "ImagesConfig",
     "LossConfig",
     "OptimizerConfig",

@@ -67,9 +67,17 @@ def part(cls: _T) -> _T:
     return cast(_T, made)
 
 
-def _as_tuple(value: Any) -> Any:
-    return tuple(map(_as_tuple, value)) if isinstance(value, list) else value
+def listed_values(allowed: str, count: int | None = None) -> BeforeValidator:
+    """Mark a tuple, which files write as a list.
 
+    Args:
+        allowed: What it must be, for a message: ``"a list of epochs such as [5, 8]"``.
+        count: How many values it has; None means any number.
+    """
 
-listed_values = BeforeValidator(_as_tuple)
-"""Marks a tuple, which files write as a list."""
+    def as_tuple(value: Any) -> Any:
+        if not isinstance(value, list | tuple) or (count is not None and len(value) != count):
+            raise ValueError(f"must be {allowed}")
+        return tuple(value)
+
+    return BeforeValidator(as_tuple)

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
+from striate.errors import ConfigError
 from striate.train.config.base import (
     BelowOne,
     Count,
@@ -42,9 +43,16 @@ class Group:
 
 def _groups(value: Any) -> Any:
     """Read groups as files write them, each a mapping."""
-    if not isinstance(value, list | tuple):
-        return value
-    return tuple(Group(**entry) if isinstance(entry, dict) else entry for entry in value)
+    if not isinstance(value, list | tuple) or not all(isinstance(entry, dict | Group) for entry in value):
+        raise ValueError("must be a list of groups, such as [{paths: conv1.*, lr_factor: 0.1}]")
+    try:
+        return tuple(
+            Group(**{str(key): given for key, given in entry.items()}) if isinstance(entry, dict) else entry
+            for entry in value
+        )
+    except ConfigError as error:
+        told = str(error).removeprefix("training: ").replace("training has", "a group has", 1)
+        raise ValueError(f"must be a list of groups: {told.rstrip('.')}") from None
 
 
 @part
@@ -54,16 +62,18 @@ class OptimizerConfig:
     name: Optimizer = option(
         "adamw", "sgd, adagrad, adadelta, rmsprop, adam, adamw, nadam, radam, lars, muon."
     )
-    lr: Positive = option(2e-3, "Learning rate at its peak; about 0.05 is usual for sgd.")
+    lr: Positive = option(2e-3, "Peak learning rate; usual: 0.05 of sgd, 10 of lars, 1 of adadelta.")
     momentum: BelowOne = option(0.9, "Momentum of sgd, rmsprop, lars and muon.")
     nesterov: bool = option(False, "Nesterov's momentum, of sgd and muon.")
-    betas: Annotated[tuple[BelowOne, BelowOne], listed_values] = option(
-        (0.9, 0.999), "Decays of Adam and its kin."
+    betas: Annotated[
+        tuple[BelowOne, BelowOne], listed_values("a list of two numbers such as [0.9, 0.999]", 2)
+    ] = option((0.9, 0.999), "Decays of Adam and its kin.")
+    eps: Annotated[float, Field(gt=0, le=1)] = option(
+        1e-8, "What keeps adaptive rates finite; usual: 1e-6 of adadelta."
     )
-    eps: Annotated[float, Field(gt=0, le=1)] = option(1e-8, "What keeps adaptive rates finite.")
     smoothing: BelowOne = option(0.9, "Decay of the mean square of rmsprop and adadelta.")
     weight_decay: NotNegative = option(
-        0.01, "Decay of weights, decoupled from the gradient where it is adaptive."
+        0.01, "Decay of weights; apart from the gradient in adamw, nadam, radam, muon."
     )
     decay_all: bool = option(False, "Let norms and biases decay as well.")
     lookahead: Count | None = option(None, "Steps between two of Lookahead's; none means without it.")
@@ -86,6 +96,8 @@ class ScheduleConfig:
         0.1, "What the rate is multiplied with at a step or plateau."
     )
     every: Positive = option(10.0, "Epochs between two falls of step, or of the first warm restart.")
-    at: Annotated[tuple[Positive, ...], listed_values] = option((), "Epochs of the falls of multi-step.")
+    at: Annotated[tuple[Positive, ...], listed_values("a list of epochs such as [5, 8]")] = option(
+        (), "Epochs of the falls of multi-step."
+    )
     growth: Annotated[float, Field(ge=1, le=100)] = option(2.0, "How much longer each warm restart takes.")
     plateau: Count = option(5, "Epochs without a better validation before the rate falls, of plateau.")

@@ -10,19 +10,19 @@ A file is a mapping of options, those of a group below its name; an override is 
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from striate.errors import ConfigError, DescriptionError, did_you_mean, listed, printable
 from striate.spec.files import parse_yaml
 from striate.train.config.training import GROUPS, LEAVES, TrainConfig
 
-__all__ = ["merged", "parse_override", "read_config", "to_data"]
+__all__ = ["checked_options", "merged", "parse_override", "read_config", "to_data"]
 
 _MAX_BYTES = 2**20
+_POWER_OF_TEN = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+", re.ASCII)
 
 Options = Mapping[str, Any]
 
@@ -46,14 +46,24 @@ def read_config(path: str | Path) -> Options:
         raise ConfigError(f"{name}: is not a text file.") from None
     except DescriptionError as error:
         raise ConfigError(f"{name}: {error}") from None
+    if isinstance(data, dict) and data.get("kind") == "striate run":
+        data = data.get("training")
     if not isinstance(data, dict):
         raise ConfigError(f"{name}: a configuration is a mapping of options, such as 'epochs: 20'.")
-    data = data.get("training", data) if data.get("kind") == "striate run" else data
-    for key, value in data.items():
-        _check_key(f"{name}: ", str(key))
-        if key in GROUPS and not isinstance(value, dict | str):
-            raise ConfigError(f"{name}: {key}: must be a mapping of options; got {value!r:.80}.")
-    return data
+    return checked_options(data, f"{name}: ")
+
+
+def checked_options(data: Mapping[Any, Any], where: str) -> Options:
+    """Return the options of a file, their numbers read, if there are such options; their values are not checked.
+
+    Args:
+        data: The options, those of a group below its name.
+        where: What a message begins with: ``"training.yaml: "``.
+
+    Raises:
+        ConfigError: if there is no such option.
+    """
+    return {str(key): _checked(where, str(key), value) for key, value in data.items()}
 
 
 def parse_override(text: str) -> Options:
@@ -66,19 +76,15 @@ def parse_override(text: str) -> Options:
     first, dot, second = key.strip().partition(".")
     if not equals or not first or (dot and not second):
         raise ConfigError(f"{printable(text)!r}: write an option and its value as optimizer.lr=0.1.")
-    _check_key("", first)
+    if not value.strip():
+        raise ConfigError(f"{printable(text)!r}: has no value; write one after the =, or null for none.")
     try:
-        parsed = yaml.safe_load(value)
-    except yaml.YAMLError:
+        parsed = parse_yaml(value)
+    except DescriptionError:
         raise ConfigError(f"{printable(text)!r}: its value cannot be read; put a text in quotes.") from None
-    if not dot:
-        return {first: parsed}
-    fields = [f.name for f in dataclasses.fields(GROUPS[first])] if first in GROUPS else []
-    if second not in fields:
-        hint = did_you_mean(second, fields) if fields else ""
-        takes = f" It takes: {', '.join(fields)}." if fields else " It is no group of options."
-        raise ConfigError(f"{first} has no option {second!r}.{hint}{takes}")
-    return {first: {second: parsed}}
+    if dot and first in {*_fields(TrainConfig), *LEAVES} - GROUPS.keys():
+        raise ConfigError(f"{printable(text)!r}: {first} is no group of options; write it as {first}=….")
+    return {first: _checked("", first, {second: parsed} if dot else parsed)}
 
 
 def merged(layers: Iterable[Options]) -> TrainConfig:
@@ -93,11 +99,17 @@ def merged(layers: Iterable[Options]) -> TrainConfig:
             if key in LEAVES:
                 together.setdefault(LEAVES[key], {})[key] = value
             elif key in GROUPS:
-                more = {"name": value} if isinstance(value, str) else value
-                together.setdefault(key, {}).update(more)
+                together.setdefault(key, {}).update(_group(value))
             else:
                 together[key] = value
     return TrainConfig(**together)
+
+
+def _group(value: Any) -> Options:
+    """Return the options of a group: of its name alone, of a mapping, or of the group itself."""
+    if dataclasses.is_dataclass(value):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    return {"name": value} if isinstance(value, str) else value
 
 
 def to_data(config: TrainConfig) -> dict[str, Any]:
@@ -112,10 +124,38 @@ def to_data(config: TrainConfig) -> dict[str, Any]:
     return data
 
 
-def _check_key(where: str, key: str) -> None:
-    own = [f.name for f in dataclasses.fields(TrainConfig)]
-    if key not in own and key not in LEAVES:
-        known = [*own, *LEAVES]
+def _checked(where: str, key: str, value: Any) -> Any:
+    """Return the value of an option or a group, its numbers read, if there are such options."""
+    known = [*_fields(TrainConfig), *LEAVES]
+    if key not in known:
         raise ConfigError(
             f"{where}there is no option {key!r}.{did_you_mean(key, known)} There are {listed(known, len(known))}."
         )
+    if key not in GROUPS:
+        return _numbers(value)
+    fields = _fields(GROUPS[key])
+    if isinstance(value, str) and "name" in fields:
+        return value
+    if not isinstance(value, dict):
+        allowed = "a name, or a mapping" if "name" in fields else "a mapping"
+        raise ConfigError(
+            f"{where}{key}: must be {allowed} of options such as {fields[-1]}; got {value!r:.80}."
+        )
+    for name in map(str, value):
+        if name not in fields:
+            hint = did_you_mean(name, fields)
+            raise ConfigError(f"{where}{key} has no option {name!r}.{hint} It takes: {', '.join(fields)}.")
+    return _numbers(value)
+
+
+def _fields(config: type[Any]) -> list[str]:
+    return [field.name for field in dataclasses.fields(config)]
+
+
+def _numbers(value: Any) -> Any:
+    """Return ``value`` with texts such as ``1e-3``, which YAML 1.1 takes for no number, as numbers."""
+    if isinstance(value, dict):
+        return {key: _numbers(held) for key, held in value.items()}
+    if isinstance(value, list):
+        return [_numbers(held) for held in value]
+    return float(value) if isinstance(value, str) and _POWER_OF_TEN.fullmatch(value) else value

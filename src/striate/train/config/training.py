@@ -20,11 +20,13 @@ from striate.train.config.base import Count, option, part
 from striate.train.config.keeping import CheckpointConfig
 from striate.train.config.optimizing import OptimizerConfig, ScheduleConfig
 from striate.train.config.regularizing import AveragingConfig, LossConfig, RegularizationConfig
+from striate.train.config.watching import HealthConfig
 
 __all__ = ["GROUPS", "LEAVES", "TrainConfig"]
 
 _STANDARDIZE = "standardize"
 _NONE = "none"
+_DEFAULT = "default"
 
 
 def _steps(text: str) -> str:
@@ -33,6 +35,17 @@ def _steps(text: str) -> str:
 
         parsed_steps(text)
     return text
+
+
+def _init(name: str) -> str:
+    if name != _DEFAULT:
+        from striate.nn.init import find_init  # which loads torch
+
+        try:
+            find_init(name)
+        except ConfigError as error:
+            raise ValueError(f"must be an initialization: {str(error).rstrip('.')}") from None
+    return name
 
 
 def _augmentation(value: Any) -> Any:
@@ -80,12 +93,18 @@ class TrainConfig:
         ConfigError: naming the option, the value it got and what is allowed.
     """
 
+    recipe: str | None = option(
+        None, "Recipe of the network that the other options begin with; see zoo --recipes."
+    )
     epochs: Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)] = option(
         10.0, "How often every image is shown; may be a fraction."
     )
     batch_size: Count = option(64, "Images per step.")
     seed: Annotated[int, Field(ge=0, lt=2**63)] = option(
         0, "Initialization, order and dropout are functions of it."
+    )
+    init: Annotated[str, AfterValidator(_init)] = option(
+        _DEFAULT, "he-normal, xavier-uniform, lecun-normal, orthogonal, dirac, lsuv, …."
     )
     device: str = option("auto", "auto, cpu, cuda, cuda:1, mps.")
     precision: Literal["fp32", "bf16"] = option(
@@ -99,6 +118,7 @@ class TrainConfig:
     averaging: AveragingConfig = option(AveragingConfig(), "Means of weights.")
     checkpoints: CheckpointConfig = option(CheckpointConfig(), "When states are kept.")
     images: ImagesConfig = option(ImagesConfig(), "What images go through.")
+    health: HealthConfig = option(HealthConfig(), "When every layer is looked at.")
 
     @staticmethod
     def arranged(options: dict[str, Any]) -> dict[str, Any]:

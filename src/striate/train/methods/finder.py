@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -15,12 +17,13 @@ from striate.errors import ConfigError, TrainingError, bad_argument
 
 __all__ = ["RateRange", "find_rates"]
 
+_ROWS = 12  # of the table
 _MEMORY = 0.9
 _DIVERGED = 4.0
 """Times the best mean of recent losses."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class RateRange:
     """What the losses were as the rate rose.
 
@@ -48,10 +51,40 @@ class RateRange:
         return self.lrs[first + int(np.argmin(slopes))] if slopes.size and slopes.min() < 0 else None
 
     @property
+    def suggestion(self) -> float | None:
+        """The steepest rate, of two digits; None if the loss never falls."""
+        return None if self.steepest is None else float(f"{self.steepest:.1e}")
+
+    @property
     def tenth_of_minimum(self) -> float | None:
         """A tenth of the rate at which the smoothed loss is least; None if it never falls."""
         at = int(np.argmin(self.smoothed))
         return self.lrs[at] / 10 if at else None
+
+    def to_data(self) -> dict[str, Any]:
+        """Return the range as it stands in JSON."""
+        derived = ("suggestion", "steepest", "tenth_of_minimum")
+        return {name: getattr(self, name) for name in derived} | dataclasses.asdict(self)
+
+    def __str__(self) -> str:
+        shown = np.unique(np.linspace(0, len(self.lrs) - 1, _ROWS).round().astype(int))
+        rows = [f"{'lr':>9}  {'loss':>9}  smoothed"]
+        rows += [f"{self.lrs[i]:>9.2e}  {self.losses[i]:>9.4g}  {self.smoothed[i]:>8.4g}" for i in shown]
+        end = "the loss explodes beyond" if self.diverged else "the loss does not explode in this range"
+        return "\n".join([*rows, end, "", *self._told()])
+
+    def _told(self) -> list[str]:
+        if self.suggestion is None or self.tenth_of_minimum is None:
+            return ["no rate of this range lowers the loss; try lower ones, or check the network"]
+        return [
+            f"suggested: --lr {self.suggestion:g} (lr={self.suggestion:g}), where the loss falls fastest",
+            f"a tenth of the rate at which the loss is least: {self.tenth_of_minimum:.2g}",
+        ]
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return f"{self.plot()}<pre>{escape(str(self))}</pre>"
 
     def plot(self) -> str:
         """Return a picture as SVG: the losses over the rate, with both suggestions."""
@@ -71,7 +104,7 @@ class RateRange:
             ):
                 if rate is not None:
                     axes.axvline(rate, color=color, linestyle="--", label=f"{name}: {rate:.2g}")
-            low, high = min(self.smoothed), self.smoothed[0]
+            low, high = min(self.losses), self.smoothed[0]
             axes.set_ylim(low - 0.1 * abs(high - low) - 1e-3, high + 0.6 * abs(high - low) + 1e-3)
             axes.set_xscale("log")
             axes.set_xlabel("learning rate")
@@ -125,8 +158,11 @@ def find_rates(
         raise TrainingError(
             f"the loss is no finite number at learning rates as low as {low:g}; lower low, or check the network."
         )
-    smoothed = _smoothed(np.minimum(losses, max(_DIVERGED * best, losses[0])))
-    return RateRange(tuple(lrs), tuple(losses), tuple(smoothed.tolist()), diverged=len(lrs) < steps)
+    diverged = len(lrs) < steps
+    # Of an explosion no more counts than what was known in the beginning, or its neighbors would not seem to fall.
+    bound = max(losses[: 1 + len(losses) // 10]) if diverged else math.inf
+    smoothed = _smoothed(np.minimum(losses, bound))
+    return RateRange(tuple(lrs), tuple(losses), tuple(smoothed.tolist()), diverged)
 
 
 def _smoothed(losses: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -20,13 +20,21 @@ EVALUATION_BATCH = 256
 
 
 def forward_in_batches(
-    module: nn.Module, images: Tensor, preprocess: Preprocess, device: torch.device, views: str = "center"
+    module: nn.Module,
+    images: Tensor,
+    preprocess: Preprocess,
+    device: torch.device,
+    views: str = "center",
+    *,
+    several_labels: bool = False,
 ) -> Tensor:
     """Return the module's outputs ``(N, K)`` in evaluation mode, on the CPU; its mode is restored.
 
-    Of several views they are the logarithms of the mean probabilities; see `striate.data.augment.VIEWS`.
+    Of several views they are logits of the mean probabilities; see `striate.data.augment.VIEWS`. With
+    ``several_labels`` the probabilities are sigmoids, one for each class.
     """
-    return torch.cat(list(outputs(module, torch.split(images, EVALUATION_BATCH), preprocess, device, views)))
+    pieces = torch.split(images, EVALUATION_BATCH)
+    return torch.cat(list(outputs(module, pieces, preprocess, device, views, several_labels=several_labels)))
 
 
 def outputs(
@@ -38,10 +46,7 @@ def outputs(
     *,
     several_labels: bool = False,
 ) -> Generator[Tensor, None, None]:
-    """Yield what `forward_in_batches` returns, for each of ``pieces``, uint8 ``(n, C, H, W)``.
-
-    With ``several_labels`` the probabilities are sigmoids, one for each class.
-    """
+    """Yield what `forward_in_batches` returns, for each of ``pieces``, uint8 ``(n, C, H, W)``."""
     training = module.training
     module.eval()
     try:

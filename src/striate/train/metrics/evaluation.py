@@ -59,6 +59,11 @@ class Evaluation:
     calibration: tuple[Bin, ...] = ()
 
     @property
+    def score(self) -> float:
+        """By which the best of several is chosen: the accuracy."""
+        return self.accuracy
+
+    @property
     def balanced_accuracy(self) -> float:
         """Mean recall of the classes that have images."""
         return fmean(c.recall for c in self.classes if c.recall is not None)

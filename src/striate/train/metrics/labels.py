@@ -6,6 +6,7 @@ A label is called where its probability, the sigmoid of its logit, is above one 
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from html import escape
 from statistics import fmean
@@ -46,6 +47,11 @@ class LabelEvaluation:
         """Mean of the labels' average precisions; nan if no image has a label."""
         known = [precision for precision in self.average_precisions if precision is not None]
         return fmean(known) if known else float("nan")
+
+    @property
+    def score(self) -> float:
+        """By which the best of several is chosen: the mean average precision, or 0 if no image has a label."""
+        return 0.0 if math.isnan(self.mean_average_precision) else self.mean_average_precision
 
     @property
     def macro_f1(self) -> float:

@@ -1,0 +1,62 @@
+"""``striate report``: a run on one page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from striate.cli.arguments import UsageError
+from striate.cli.console import say
+from striate.cli.eval_command import RUN_HELP
+from striate.cli.train_command import DATA_HELP
+
+__all__ = ["command"]
+
+
+def command(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help=RUN_HELP)],
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A .html or .png file.  [default: RUN/summary.html and .png]"),
+    ] = None,
+    data: Annotated[
+        str | None, typer.Option(metavar="SOURCE", help=f"{DATA_HELP}  [default: the run's own]")
+    ] = None,
+    split: Annotated[str, typer.Option(help="Which split of it.")] = "val",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
+) -> None:
+    """Put a run on one page: its curves, what it confuses, its weakest classes, its settings.
+
+    Also of a run that was interrupted. The page needs no other file and no network.
+
+    \b
+    Examples:
+      striate report runs/lenet5-1
+      striate report runs/lenet5-1 --split test --out lenet5.html
+    """
+    _check(out)
+    from striate.run import Run
+
+    summary = Run(run).summary(split, data, device=device)
+    if out is not None:
+        summary.save(out)
+    files = (out,) if out else summary.save_in_run()
+    say("\n".join(f"summary: {file}" for file in files))
+    if summary.problem:
+        say(f"without measurements: {summary.problem}")
+
+
+def _check(out: Path | None) -> None:
+    """Raise `UsageError` if the page could not be written, before the work."""
+    if out is None:
+        return
+    if out.suffix.lower() not in (".html", ".png"):
+        raise UsageError(f"--out {out}: must end with .html or .png, which say how it is written.")
+    if not out.parent.is_dir():
+        raise UsageError(
+            f"--out {out}: there is no folder {out.parent}; name the file to write, such as run.html."
+        )
+    if out.is_dir():
+        raise UsageError(f"--out {out}: is a folder; name the file to write, such as run.html.")

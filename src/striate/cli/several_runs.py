@@ -1,0 +1,122 @@
+"""``striate train`` with ``--folds``, ``--members`` or ``--find-lr``: what takes more than one run, or none."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from striate.cli.arguments import UsageError
+from striate.cli.console import say
+from striate.spec import Network
+from striate.train.config import TrainConfig
+from striate.train.events import Event, Started
+
+if TYPE_CHECKING:
+    from striate.data import Source
+
+__all__ = ["check_modes", "show_folds", "show_members", "show_rates"]
+
+_MODES = ("--resume", "--prove-resume", "--folds", "--members", "--find-lr", "--sanity")
+
+
+def check_modes(given: Mapping[str, object]) -> None:
+    """Raise `UsageError` if flags do not go together.
+
+    Args:
+        given: What the command line says of each mode, of ``--bagging``, ``--plot`` and ``--out``; None or False where
+            nothing.
+    """
+    said = {flag: value for flag, value in given.items() if value is not None and value is not False}
+    modes = [flag for flag in _MODES if flag in said]
+    if len(modes) > 1:
+        raise UsageError(f"{modes[0]} and {modes[1]} do not go together; choose one of them.")
+    for flag, mode in (("--bagging", "--members"), ("--plot", "--find-lr")):
+        if flag in said and mode not in said:
+            raise UsageError(f"{flag} goes with {mode}.")
+    if "--resume" in said and "--input" in said:
+        raise UsageError("--resume goes on with the network of the run; leave out --input.")
+    if "--resume" in said and "--out" in said:
+        raise UsageError("--resume goes on in the folder of the run; leave out --out.")
+    if "--prove-resume" in said and "--out" in said:
+        raise UsageError("--prove-resume makes no run folder; leave out --out.")
+    if "--find-lr" in said and "--out" in said:
+        raise UsageError("--find-lr makes no run folder; leave out --out. --plot FILE.svg keeps its picture.")
+    for flag, least in (("--folds", 2), ("--members", 1)):
+        value = said.get(flag, least)
+        if isinstance(value, int) and value < least:
+            raise UsageError(f"{flag} {value}: must be a whole number of at least {least}.")
+    plot = said.get("--plot")
+    if isinstance(plot, Path) and plot.suffix.lower() != ".svg":
+        raise UsageError(f"--plot {plot}: must end with .svg.")
+    if isinstance(plot, Path) and not plot.parent.is_dir():
+        raise UsageError(f"--plot {plot}: there is no folder {plot.parent}.")
+
+
+def show_folds(
+    network: Network,
+    data: Source,
+    config: TrainConfig,
+    k: int,
+    out: Path | None,
+    show: Callable[[Event], None],
+    *,
+    as_json: bool,
+) -> None:
+    """Cross-validate, telling of each run, and print what the folds reached."""
+    from striate.several import cross_validate
+
+    told = show if as_json else _headed(show)
+    done = cross_validate(network, data, k, out=out, config=config, on_event=told)
+    say(json.dumps(done.to_data()) if as_json else f"\n{done}")
+
+
+def show_members(
+    network: Network,
+    data: Source,
+    config: TrainConfig,
+    k: int,
+    out: Path | None,
+    show: Callable[[Event], None],
+    *,
+    bagging: bool,
+    as_json: bool,
+) -> None:
+    """Train an ensemble, telling of each run, and print what the members and all together reach on val."""
+    from striate.several import fit_ensemble
+
+    told = show if as_json else _headed(show)
+    ensemble = fit_ensemble(network, data, k, bagging=bagging, out=out, config=config, on_event=told)
+    skip = config.images.skip_bad_images
+    measured = ensemble.evaluate("val", data, device=config.device, skip_bad_images=skip)
+    if as_json:
+        say(json.dumps({"ensemble": str(ensemble.path)} | measured.to_data()))
+    else:
+        say("\n".join(["", "on val:", *measured.table(), f"ensemble: {ensemble.path}"]))
+
+
+def _headed(show: Callable[[Event], None]) -> Callable[[Event], None]:
+    """Return what prints the name of each run before its events."""
+
+    def told(event: Event) -> None:
+        if isinstance(event, Started):
+            say(f"{Path(event.run).name}:")
+        show(event)
+
+    return told
+
+
+def show_rates(
+    network: Network, data: Source, config: TrainConfig, plot: Path | None, *, as_json: bool
+) -> None:
+    """Print the range of learning rates, and write its picture."""
+    from striate.several import find_lr
+
+    found = find_lr(network, data, config=config)
+    if plot is not None:
+        plot.write_text(found.plot(), encoding="utf-8")
+    if as_json:
+        say(json.dumps(found.to_data()))
+    else:
+        say("\n".join([str(found), *([] if plot is None else [f"plot: {plot}"])]))

@@ -1,0 +1,67 @@
+"""What ``striate train`` does beside the training: tells trackers of the run, and puts it on a page at the end."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TextIO
+
+from striate.cli.arguments import UsageError
+from striate.cli.console import say, warn
+from striate.errors import StriateError, unknown_name
+
+if TYPE_CHECKING:
+    from striate.data import Source
+    from striate.run import Run
+
+__all__ = ["LOG_HELP", "check_log", "plain_reader_warnings", "write_summary"]
+
+LOG_HELP = "Also tell the run to mlflow or wandb; may be given twice."
+_TRACKERS = ("mlflow", "wandb")
+
+
+def check_log(names: Sequence[str], mode: str | None) -> None:
+    """Raise `UsageError` if there is no such tracker, or ``mode``, a flag, makes another thing than one run."""
+    for name in names:
+        if name not in _TRACKERS:
+            raise UsageError(f"--log: {unknown_name('tracker', name, _TRACKERS)}")
+    if names and mode is not None:
+        raise UsageError(f"--log and {mode} do not go together; trackers are told of a single run.")
+
+
+@contextmanager
+def plain_reader_warnings() -> Iterator[None]:
+    """Print what befalls a tracker as one line, not as a warning of Python with its place."""
+    from striate.train.readers import ReaderWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", ReaderWarning)
+        elsewhere = warnings.showwarning
+
+        def show(
+            message: Warning | str,
+            category: type[Warning],
+            filename: str,
+            lineno: int,
+            file: TextIO | None = None,
+            line: str | None = None,
+        ) -> None:
+            if issubclass(category, ReaderWarning):
+                warn(f"warning: {message}")
+            else:
+                elsewhere(message, category, filename, lineno, file, line)
+
+        warnings.showwarning = show
+        yield
+
+
+def write_summary(run: Run, data: str | Source | None, device: str, *, quiet: bool) -> None:
+    """Write the summary into the run folder and say where; what prevents it is told, for the run is whole without."""
+    try:
+        page, _ = run.summary(data=data, device=device).save_in_run()
+    except StriateError as error:
+        warn(f"warning: no summary was written: {error}")
+        return
+    if not quiet:
+        say(f"summary: {page}")

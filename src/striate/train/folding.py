@@ -1,0 +1,66 @@
+"""k-fold cross-validation: the runs of all folds as values, and what they reached together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from striate.data import FoldSource, Source
+from striate.train.config import TrainConfig
+from striate.train.scores import Scores
+from striate.train.series import Part
+
+__all__ = ["FOLDS", "CrossValidation", "fold_parts", "told_folds"]
+
+FOLDS = "folds.json"
+"""The file that describes a folder of folds."""
+
+
+@dataclass(frozen=True, repr=False)
+class CrossValidation:
+    """What k runs reached, each on the fold that the others were trained on.
+
+    Attributes:
+        path: The folder of the runs: ``fold-1``, ``fold-2``, …
+        data: What was divided.
+        seed: Of the division.
+        scores: Of each run on its fold.
+    """
+
+    path: Path
+    data: str
+    seed: int
+    scores: Scores
+
+    def to_data(self) -> dict[str, Any]:
+        """Return the result as it stands in ``folds.json``."""
+        return told_folds(self.data, len(self.scores.runs), self.seed) | self.scores.to_data()
+
+    def __str__(self) -> str:
+        first = f"{len(self.scores.runs)} folds of {self.data}, seed {self.seed}, each measured by the run without it"
+        return "\n".join([first, *self.scores.lines(), f"run folders: {self.path}"])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(str(self))}</pre>"
+
+
+def told_folds(data: str, k: int, seed: int) -> dict[str, Any]:
+    """Return what ``folds.json`` says from the beginning."""
+    return {"kind": "striate folds", "data": data, "folds": k, "seed": seed}
+
+
+def fold_parts(source: Source, k: int, config: TrainConfig) -> Sequence[Part]:
+    """Return the runs of all folds, by the seed of ``config``.
+
+    Raises:
+        ConfigError, DataError: as `FoldSource`.
+    """
+    return [
+        Part(name=f"fold-{i}", source=FoldSource(source, i, k, config.seed), config=config)
+        for i in range(1, max(k, 1) + 1)
+    ]

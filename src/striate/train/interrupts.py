@@ -1,0 +1,66 @@
+"""Ctrl-C and the signals of a machine that is about to take itself away end a run between two steps, saved."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from striate.train.events import Event, Finished
+
+__all__ = ["until_interrupted"]
+
+_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
+
+def until_interrupted(events: Generator[Event, None, None]) -> Iterator[Event]:
+    """Yield the events; on Ctrl-C, SIGTERM or SIGHUP let the step in hand end, then have the run save itself.
+
+    Ctrl-C ends the stream as if the run were done. The other signals are raised again once the last event was taken,
+    so that the process ends as whoever sent them expects. A second signal acts at once.
+    """
+    with _deferred() as received:
+        over = False  # once told to end, or finished, there is nothing to interrupt
+        while True:
+            try:
+                if received and not over:
+                    over = True
+                    event = events.throw(KeyboardInterrupt())
+                else:
+                    event = next(events)
+            except StopIteration:
+                break
+            over = over or isinstance(event, Finished)
+            yield event
+    if received and received[0] != signal.SIGINT:
+        sys.stdout.flush()
+        signal.raise_signal(received[0])
+
+
+@contextmanager
+def _deferred() -> Iterator[list[int]]:
+    """Note the first signal in a list; the next one acts as usual."""
+    received: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield received  # signals reach the main thread alone
+        return
+    handlers = {number: signal.getsignal(number) for number in _SIGNALS}
+    before = {n: handler for n, handler in handlers.items() if handler not in (None, signal.SIG_IGN)}
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    def note(number: int, frame: Any) -> None:
+        received.append(number)
+        restore()
+
+    for number in before:
+        signal.signal(number, note)
+    try:
+        yield received
+    finally:
+        restore()

@@ -1,0 +1,54 @@
+"""`read_events`: what stands in a run's ``events.jsonl``. It knows no kind of event."""
+
+from __future__ import annotations
+
+import json
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from striate.errors import RunError
+
+__all__ = ["read_events"]
+
+_MAX_BYTES = 2**31
+_MAX_LINE = 2**24  # bytes; that every layer was looked at takes some 250 for each
+
+
+def read_events(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the events in the file at ``path``, each as its ``to_data`` gave it, with the ``time`` of its writing.
+
+    A last line that was cut short, as a run leaves it that was killed, is passed over.
+
+    Raises:
+        RunError: if the file is missing, too large to be a log, or damaged.
+    """
+    try:
+        about = path.stat()
+        if not stat.S_ISREG(about.st_mode):
+            raise RunError(f"{path}: is no file, and so no event log.")
+        if about.st_size > _MAX_BYTES:
+            raise RunError(f"{path}: has more than {_MAX_BYTES:,} bytes, too many for an event log.")
+        with path.open("rb") as lines:
+            number = 0
+            while line := lines.readline(_MAX_LINE):
+                number += 1
+                event = _event(line)
+                if event is not None:
+                    yield event
+                elif line.endswith(b"\n") or lines.read(1):
+                    raise RunError(f"{path}: line {number:,} is no event; the log is damaged.")
+    except FileNotFoundError:
+        raise RunError(f"{path}: no such event log; every run has one.") from None
+    except OSError as error:
+        raise RunError(f"{path}: the event log cannot be read: {error.strerror or error}.") from None
+
+
+def _event(line: bytes) -> dict[str, Any] | None:
+    """Return the event that ``line`` holds, or None."""
+    try:
+        event = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return event if isinstance(event, dict) and isinstance(event.get("event"), str) else None

@@ -1,0 +1,131 @@
+"""`Summary`: what a run came to, as a value that is shown as a page, as a picture, or in a few lines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from striate.analyze import analyze, macs_text
+from striate.errors import ConfigError, DescriptionError, RunError
+from striate.spec.files import write
+from striate.train.check.pace import duration
+from striate.train.folder import RunRecord
+from striate.train.metrics import Evaluation, LabelEvaluation
+from striate.train.summary.history import History
+
+__all__ = ["Summary"]
+
+_FORMATS = (".html", ".png")
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class Summary:
+    """The course of a run, and how well its weights answer.
+
+    Attributes:
+        path: The run folder.
+        record: What ``run.yaml`` says.
+        history: What the event log says.
+        evaluation: Of the weights that the run kept; None if it could not be made.
+        problem: Why not.
+    """
+
+    path: Path
+    record: RunRecord
+    history: History
+    evaluation: Evaluation | LabelEvaluation | None
+    problem: str = ""
+
+    @property
+    def title(self) -> str:
+        """The network and the data."""
+        return f"{self.network} on {self.record.data}"
+
+    @property
+    def network(self) -> str:
+        """The name of the network, or the class of the module."""
+        record = self.record
+        return record.network.name if record.network else str(record.module)
+
+    @property
+    def network_line(self) -> str:
+        """The network in one line: parameters, multiply-accumulates, input."""
+        parts = [self.network]
+        if self.history.params is not None:
+            parts.append(f"{self.history.params:,} parameters")
+        if self.record.network is not None:
+            analysis = analyze(self.record.network)
+            parts += [
+                f"{macs_text(analysis.totals.macs)} per image",
+                f"input {'×'.join(map(str, analysis.input))}",
+            ]
+        return ", ".join(parts)
+
+    @property
+    def result(self) -> str:
+        """The one sentence that matters most."""
+        best = self.history.best
+        if best is None:
+            return "No validation yet"
+        epoch = f"{best.epoch:.2g}" if best.epoch < 1 else f"{best.epoch:.0f}"
+        of = f"{self.history.planned_epochs:g}"
+        return f"Best val {self.history.measure} {best.accuracy:.2%}, at epoch {epoch} of {of}"
+
+    @property
+    def course(self) -> str:
+        """How far it came, and how it ended."""
+        history = self.history
+        done = f"{history.steps:,} of {history.planned_steps:,} steps in {duration(history.seconds)}"
+        return f"{history.ending}: {done}" if history.steps else history.ending
+
+    @property
+    def html(self) -> str:
+        """The summary as a whole HTML file; it needs no other file and no network."""
+        from striate.train.summary.page import page
+
+        return page(self)
+
+    def save(self, path: str | Path) -> None:
+        """Write the summary to a file, whole or not at all.
+
+        Args:
+            path: ``.html`` or ``.png`` at its end says how.
+
+        Raises:
+            ConfigError: if the name ends otherwise.
+            RunError: if it cannot be written; what stood there before is kept.
+        """
+        path = Path(path)
+        suffix = path.suffix.lower()
+        if suffix not in _FORMATS:
+            raise ConfigError(f"{path}: must end with {' or '.join(_FORMATS)}, which say how it is written.")
+        if suffix == ".html":
+            made: str | bytes = self.html
+        else:
+            from striate.train.summary.picture import picture
+
+            made = picture(self)
+        try:
+            write(path, made)
+        except DescriptionError as error:
+            raise RunError(str(error)) from None
+
+    def save_in_run(self) -> tuple[Path, ...]:
+        """Write ``summary.html`` and ``summary.png`` into the run folder, and return their paths; see `save`."""
+        files = tuple(self.path / f"summary{suffix}" for suffix in _FORMATS)
+        for file in files:
+            self.save(file)
+        return files
+
+    def __str__(self) -> str:
+        measured = (
+            f"\n\n{self.evaluation}" if self.evaluation else f"\n{self.problem}" if self.problem else ""
+        )
+        return f"{self.title}\n{self.result}; {self.course}\n{self.network_line}{measured}"
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        from striate.train.summary.page import body
+
+        return body(self)

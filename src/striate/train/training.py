@@ -1,0 +1,139 @@
+"""`train` and `resume`: generators of events. They take no callbacks; readers of the stream do the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from filelock import FileLock
+from torch import nn
+
+from striate.data import Source
+from striate.errors import RunError
+from striate.spec import Network
+from striate.train.config import TrainConfig
+from striate.train.events import Event
+from striate.train.folder import RunFolder
+from striate.train.lock import lock
+from striate.train.loop import Loop
+from striate.train.prepare import Prepared, prepare
+from striate.train.record import recorded
+
+__all__ = ["resume", "train"]
+
+
+def train(
+    network: Network | nn.Module,
+    data: str | Path | Source,
+    config: TrainConfig | None = None,
+    out: str | Path | None = None,
+) -> Generator[Event, None, None]:
+    """Train ``network`` on ``data`` and return the events of the run as they happen.
+
+    Network, data and configuration are checked, and images loaded, before this returns; the run folder is
+    made at the first event. Throwing `KeyboardInterrupt` into the generator, or closing it, saves a
+    checkpoint and the weights. The global random state of torch is set at each step.
+
+    Args:
+        network: A description, or any module that maps ``(N, C, H, W)`` to logits ``(N, classes)``.
+        data: ``digits``, a folder, ``kind:location``, or a `Source`.
+        config: Every other choice.
+        out: The run folder to make; None means the first free ``runs/<network>-<n>``.
+
+    Yields:
+        `Started`, then `StepDone`, `Validated` and `Checkpointed`, and `Finished` at last.
+
+    Raises:
+        ConfigError, DataError, ShapeError: before the first event.
+        RunError: if ``out`` exists, or a checkpoint cannot be written.
+        TrainingError: if the loss is no longer a number.
+    """
+    if out is not None:
+        RunFolder.check_free(Path(out))
+    prepared = prepare(network, data, config or TrainConfig())
+    return _run(prepared, None if out is None else Path(out))
+
+
+def resume(
+    run: str | Path, data: str | Path | Source | None = None, *, module: nn.Module | None = None
+) -> Generator[Event, None, None]:
+    """Go on with a run that was interrupted or killed, and return its events from there on.
+
+    It begins at the newest checkpoint that is whole, or anew if none was written, and ends with the same bits as a run
+    that nothing befell, on the same machine with the same versions. Everything is checked before this returns; the
+    run folder is changed from the first event on.
+
+    Args:
+        run: The run folder.
+        data: Where the data is now; None means where it was.
+        module: What was trained, if it was a module of your own, as it was in the beginning.
+
+    Yields:
+        `Resumed`, then as `train`; of a run that is complete `Finished` alone.
+
+    Raises:
+        RunError: if the folder is none of a run, if another process trains in it, if no checkpoint of it is whole, or
+            if ``module`` is missing or not needed.
+        DataError: if the data has changed.
+        WeightsError: if ``module`` has changed.
+        TrainingError: as `train`.
+    """
+    folder = RunFolder.open(run)
+    held = lock(folder.path)
+    try:
+        network = _trained(folder, module)
+        record = folder.record
+        prepared = prepare(network, record.data if data is None else data, record.training, record)
+        loop = Loop(prepared, folder)
+        damaged = loop.go_back()
+    except BaseException:
+        held.release()
+        raise
+    return _rest(loop, damaged, held)
+
+
+def _trained(folder: RunFolder, module: nn.Module | None) -> Network | nn.Module:
+    """Return what the run trained."""
+    network = folder.record.network
+    if network is not None and module is not None:
+        raise RunError(f"{folder.path}: trained the network {network.name!r}; leave out module.")
+    given = network or module
+    if given is None:
+        raise RunError(
+            f"{folder.path}: trained a module of your own ({folder.record.module}), which the run folder cannot "
+            f"rebuild; go on with it from Python: striate.resume({str(folder.path)!r}, module=…)."
+        )
+    return given
+
+
+def _run(prepared: Prepared, out: Path | None) -> Generator[Event, None, None]:
+    if out is None:
+        folder = RunFolder.create_next(Path("runs"), prepared.name, prepared.record)
+    else:
+        folder = RunFolder.create(out, prepared.record)
+    loop = Loop(prepared, folder)
+    with _held(lock(folder.path), prepared.threads):
+        yield from recorded(loop.events(), folder.path)
+
+
+def _rest(loop: Loop, notes: tuple[str, ...], held: FileLock) -> Generator[Event, None, None]:
+    with _held(held, loop.prepared.threads):
+        if loop.complete:
+            yield loop.finished()
+            return
+        loop.clear()
+        yield from recorded(loop.resumed(notes), loop.folder.path)
+
+
+@contextmanager
+def _held(lock: FileLock, threads: int) -> Iterator[None]:
+    """Hold a lock that was taken, and use so many threads, for a while."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+        lock.release()

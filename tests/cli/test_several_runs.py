@@ -1,0 +1,159 @@
+"""``striate train`` with ``--folds``, ``--members``, ``--find-lr``, and what takes an ensemble for a run."""
+
+import json
+
+import numpy as np
+import pytest
+from toys import files_below, tiny, write_split_folder
+
+import striate as st
+
+
+@pytest.fixture
+def data(tmp_path):
+    return write_split_folder(tmp_path / "set", each=8)
+
+
+@pytest.fixture
+def net(tmp_path):
+    tiny(2).with_input((3, 8, 8)).save(tmp_path / "net.yaml")
+    return tmp_path / "net.yaml"
+
+
+@pytest.fixture
+def given(data, net):
+    return ("train", net, "--data", data, "--epochs", 1, "--batch-size", 8, "--device", "cpu")
+
+
+def test_folds(striate, given, data, tmp_path):
+    out = tmp_path / "cv"
+    done = striate(*given, "--folds", 2, "--out", out)
+    assert (done.status, done.err) == (0, "")
+    lines = done.out.splitlines()
+    assert [line for line in lines if line.endswith(":")] == ["fold-1:", "fold-2:"]
+    figures = json.loads((out / "folds.json").read_text())
+    table = lines[lines.index("") + 1 :]
+    assert table[0] == f"2 folds of folder:{data}, seed 0, each measured by the run without it"
+    losses = [row["loss"] for row in figures["runs"]]
+    assert table[4].split()[0] == "mean"
+    assert float(table[4].split()[-1]) == pytest.approx(np.mean(losses), abs=1e-4)
+    assert float(table[5].split()[-1]) == pytest.approx(np.std(losses, ddof=1), abs=1e-4)
+    assert table[-1] == f"run folders: {out}"
+    alone = striate("eval", out / "fold-2", "--split", "val", "--json")
+    assert json.loads(alone.out)["loss"] == losses[1]
+    again = striate(*given, "--folds", 2, "--out", out, "--json")
+    rows = [json.loads(line) for line in again.out.splitlines()]
+    assert [row["event"] for row in rows[:-1]] == ["Finished", "Finished"]
+    assert rows[-1] | {"schema": 1} == figures
+
+
+def test_members(striate, given, data, tmp_path):
+    out = tmp_path / "ensemble"
+    done = striate(*given, "--members", 2, "--bagging", "--out", out)
+    assert (done.status, done.err) == (0, "")
+    lines = done.out.splitlines()
+    table = lines[lines.index("on val:") + 1 :]
+    assert [row.split()[0] for row in table] == [
+        "run",
+        "member-1",
+        "member-2",
+        "mean",
+        "±",
+        "together",
+        "ensemble:",
+    ]
+    measured = striate("eval", out, "--split", "val", "--json")
+    figures = json.loads(measured.out)
+    assert figures == json.loads(json.dumps(st.Ensemble(out).evaluate("val").to_data()))
+    assert table[5].split()[2] == f"{figures['accuracy']:.2%}"
+    shown = striate("eval", out)
+    assert shown.status == 0
+    assert shown.out.splitlines()[-3].startswith("class")
+    image = data / "test" / "cat" / "1.png"
+    predicted = json.loads(striate("predict", out, image, "--json").out)
+    assert predicted == [p.to_data() for p in st.Ensemble(out).predict([image])]
+    assert (
+        json.loads(striate(*given, "--members", 2, "--bagging", "--out", out, "--json").out.splitlines()[-1])
+        == {"ensemble": str(out)} | figures
+    )
+
+
+def test_find_lr(striate, given, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    before = files_below(tmp_path)
+    done = striate(*given, "--find-lr", "--plot", "rates.svg")
+    assert (done.status, done.err) == (0, "")
+    lines = done.out.splitlines()
+    assert lines[0].split() == ["lr", "loss", "smoothed"]
+    assert lines[-1] == "plot: rates.svg"
+    assert "<svg" in (tmp_path / "rates.svg").read_text()
+    assert files_below(tmp_path) == sorted([*before, "rates.svg"])  # no run folder
+    data = json.loads(striate(*given, "--find-lr", "--json").out)
+    assert len(data["lrs"]) == len(data["losses"]) == len(data["smoothed"])
+    assert f"--lr {data['suggestion']:g} " in done.out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("--folds 1", "--folds 1: must be a whole number of at least 2."),
+        ("--members 0", "--members 0: must be a whole number of at least 1."),
+        ("--folds 3 --members 3", "--folds and --members do not go together; choose one of them."),
+        ("--folds 3 --find-lr", "--folds and --find-lr do not go together; choose one of them."),
+        ("--members 3 --sanity", "--members and --sanity do not go together; choose one of them."),
+        ("--bagging", "--bagging goes with --members."),
+        ("--folds 3 --bagging", "--bagging goes with --members."),
+        ("--plot a.svg", "--plot goes with --find-lr."),
+        ("--find-lr --plot a.png", "--plot a.png: must end with .svg."),
+        ("--find-lr --plot no/a.svg", "--plot no/a.svg: there is no folder no."),
+        (
+            "--find-lr --out run",
+            "--find-lr makes no run folder; leave out --out. --plot FILE.svg keeps its picture.",
+        ),
+    ],
+    ids="folds members both rates sanity bagging folds-bagging plot plot-name plot-folder rates-out".split(),
+)
+def test_bad_usage(failure, given, tmp_path, monkeypatch, words, message):
+    monkeypatch.chdir(tmp_path)
+    before = files_below(tmp_path)
+    assert failure(*given, *words.split(), status=2) == message
+    assert files_below(tmp_path) == before
+
+
+def test_what_cannot_be_done(failure, given, tmp_path):
+    text = failure(*given, "--folds", 17)
+    assert text.startswith("folds=17: must be at most 16, the number of images of the class 'cat'.")
+    for mode in ("--folds", "--members"):
+        text = failure(*given, mode, 2, "--out", tmp_path / "set")
+        assert text == f"{tmp_path / 'set'}: already exists; choose another --out (out=…), or remove it."
+    text = failure("eval", tmp_path / "set")
+    assert text == f"{tmp_path / 'set'}: not a run folder; it has no run.yaml."
+
+
+def test_several_labels(striate, tmp_path):
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (24, 8, 8), dtype=np.uint8)
+    labels = (random.random((24, 3)) < 0.5).astype(np.uint8)
+    parts = {
+        f"{what}_{split}": part
+        for split in ("train", "val", "test")
+        for what, part in (("x", images), ("y", labels))
+    }
+    np.savez(tmp_path / "set.npz", **parts)
+    tiny(3).save(tmp_path / "net.yaml")
+    out = tmp_path / "run"
+    data = ("--data", tmp_path / "set.npz")
+    done = striate("train", tmp_path / "net.yaml", *data, "--out", out, "--epochs", 1, "--device", "cpu")
+    assert (done.status, done.err) == (0, "")
+    lines = done.out.splitlines()
+    assert lines[1].startswith("note: an image may have several labels")
+    assert ", mean average precision " in lines[2]
+    assert "best val mean average precision" in done.out
+    shown = striate("eval", out)
+    assert shown.out.startswith("test: mean average precision ")
+    st.data.open_source(f"{tmp_path / 'set.npz'}").image("test", 0).save(tmp_path / "a.png")
+    predicted = striate("predict", out, tmp_path / "a.png", "--threshold", 0, "--json")
+    assert sorted(json.loads(predicted.out)[0]["labels"]) == sorted(st.Run(out).class_names)
+    assert " (" in striate("predict", out, tmp_path / "a.png").out
+    checked = striate("check", tmp_path / "net.yaml", *data)
+    assert "ln 2 = 0.69" in checked.out

@@ -1,0 +1,277 @@
+"""A run goes on from where it was, to the same bits, or says in one message why not."""
+
+import errno
+import json
+
+import pytest
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from toys import message_of, quick, tiny, toy_source
+
+import striate as st
+from striate.errors import DataError, RunError, WeightsError
+from striate.nn import build, weights
+from striate.train import Finished, Resumed, RunFolder, StepDone, resume, train
+from striate.train.checkpoint import Checkpoint, Progress, Score, read_progress
+from striate.train.config import TrainConfig
+
+OPTIONS = {"epochs": 4.0, "ema": 0.8, "augment": "cifar", "every_steps": 2, "health_every": 4}
+STEPS = 12
+
+
+def begun(path, steps, module=None, source=None, **options):
+    """Train so many steps, then close the run; none are left of one that is drained."""
+    events = train(module or tiny(), source or toy_source(), quick(**OPTIONS | options), path)
+    for event in events:
+        if isinstance(event, StepDone) and event.step == steps:
+            events.close()
+            return path
+    return path
+
+
+def rows(path, *kinds):
+    """Return the events of these kinds in a log, without what differs from process to process."""
+    volatile = ("time", "images_per_second", "seconds", "run", "path")
+    lines = [json.loads(line) for line in (path / "events.jsonl").read_text().splitlines()]
+    return [{k: v for k, v in row.items() if k not in volatile} for row in lines if row["event"] in kinds]
+
+
+def files(path):
+    return {str(p.relative_to(path)): p.read_bytes() for p in sorted(path.rglob("*.safetensors"))}
+
+
+def last(path, which="last"):
+    return path / "checkpoints" / which / "checkpoint.safetensors"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"optimizer": "muon", "lr": 0.01},
+        {"optimizer": "nadam", "schedule": "plateau", "plateau": 1, "lookahead": 2},
+        {"optimizer": "lars", "swa": 0.5, "ema": None},
+        {"optimizer": "sgd", "momentum": 0.9, "nesterov": True, "schedule": "one-cycle"},
+        {"optimizer": "adadelta", "gradient_noise": 0.1, "max_norm": 1.0},
+        {"optimizer": "rmsprop", "sampling": "balanced", "keep_best": 3},
+        {"optimizer": "radam", "precision": "bf16", "l1": 1e-4},
+        {"optimizer": "adagrad", "patience": 1},
+        {"optimizer": "adam", "preprocess": "zca", "init": "lsuv"},
+    ],
+    ids=lambda options: options.get("optimizer", "adamw"),
+)
+def test_a_run_that_was_cut_short_ends_as_one_that_was_not(tmp_path, options):
+    whole = begun(tmp_path / "whole", STEPS + 1, **options)
+    end = len(rows(whole, "StepDone"))
+    for steps in (1, 3, 5):
+        cut = begun(tmp_path / f"cut-{steps}", steps, **options)
+        if steps == 1:  # twice
+            events = resume(cut, toy_source())
+            next(e for e in events if isinstance(e, StepDone))
+            events.close()
+        events = list(resume(cut, toy_source()))
+        assert isinstance(events[0], Resumed)
+        assert events[-1].step == end
+        assert files(cut) == files(whole)
+        for kinds in (("StepDone",), ("Validated", "Inspected")):
+            assert rows(cut, *kinds) == rows(whole, *kinds)
+        assert rows(cut, "Finished")[-1] == rows(whole, "Finished")[-1]
+
+
+def test_a_run_that_is_complete_is_left_as_it_is(tmp_path):
+    path = begun(tmp_path / "run", STEPS + 1)
+    before = files(path), (path / "events.jsonl").read_bytes()
+    (end,) = resume(path, toy_source())
+    assert isinstance(end, Finished)
+    assert (end.step, end.reason, end.seconds) == (STEPS, "completed", 0.0)
+    assert (files(path), (path / "events.jsonl").read_bytes()) == before
+
+
+def test_one_that_had_not_begun_begins(tmp_path):
+    whole = begun(tmp_path / "whole", STEPS + 1)
+    fresh = RunFolder.create(tmp_path / "fresh", RunFolder.open(whole).record).path
+    events = list(resume(fresh, toy_source()))
+    assert isinstance(events[0], Resumed)
+    assert events[0].step == 0
+    assert files(fresh) == files(whole)
+
+
+def test_a_module_of_ones_own(tmp_path):
+    whole = begun(tmp_path / "whole", STEPS + 1, build(tiny(), seed=4))
+    cut = begun(tmp_path / "cut", 5, build(tiny(), seed=4))
+    assert message_of(RunError, resume, cut, toy_source()) == (
+        f"{cut}: trained a module of your own (torch.nn.modules.container.Sequential), which the run folder cannot "
+        f"rebuild; go on with it from Python: striate.resume({str(cut)!r}, module=…)."
+    ).replace("torch.nn.modules.container.Sequential", RunFolder.open(cut).record.module)
+    other = build(tiny(), seed=4)
+    other.conv = torch.nn.Conv2d(1, 5, 3)
+    other.head = torch.nn.Linear(45, 3)
+    text = message_of(WeightsError, resume, cut, toy_source(), module=other)
+    assert "does not fit the module. of another shape: conv.weight (4, 1, 3, 3) where" in text
+    run = st.resume(cut, toy_source(), module=build(tiny(), seed=9))  # whose weights do not matter
+    assert files(cut) == files(whole)
+    assert run.path == cut
+    described = begun(tmp_path / "described", 5)
+    assert message_of(RunError, resume, described, toy_source(), module=other) == (
+        f"{described}: trained the network 'tiny'; leave out module."
+    )
+
+
+def spoiled(path, how):
+    data = bytearray(path.read_bytes())
+    header = int.from_bytes(data[:8], "little")
+    if how == "cut":
+        del data[len(data) // 2 :]
+    elif how == "empty":
+        data.clear()
+    elif how == "counters":
+        at = data.index(b"accuracy") if b"accuracy" in data[:header] else data.index(b'step\\"') + 8
+        data[at] ^= 1
+    elif how == "checksum":
+        at = data.index(b"sha256") + 12
+        data[at] = ord("0") if data[at] != ord("0") else ord("1")
+    elif how == "tensor":
+        data[-5] ^= 64
+    path.write_bytes(bytes(data))
+
+
+@pytest.mark.parametrize("how", ["cut", "empty", "counters", "checksum", "tensor"])
+def test_of_a_damaged_checkpoint_the_one_before_is_used(tmp_path, how):
+    whole = begun(tmp_path / "whole", STEPS + 1)
+    path = begun(tmp_path / "run", 7)
+    assert read_progress(last(path)).step == 7
+    assert read_progress(last(path, "before")).step == 6
+    spoiled(last(path), how)
+    text = message_of(RunError, Checkpoint.read, last(path))
+    assert text.startswith(f"{last(path)}: ")
+    events = list(resume(path, toy_source()))
+    assert events[0].step == 6
+    assert events[0].notes == (f"{text} The checkpoint before it is used.",)
+    assert files(path) == files(whole)
+    assert rows(path, "StepDone") == rows(whole, "StepDone")
+
+
+@pytest.mark.parametrize("offset", range(0, 4096, 97))
+def test_no_bit_flips_unseen(tmp_path, offset):
+    module = build(tiny(), seed=0)
+    optimizer = torch.optim.SGD(module.parameters(), lr=0.1)
+    path = tmp_path / "checkpoint.safetensors"
+    Checkpoint.of(Progress(3, (Score(3, 0.5, 1.25),)), module, optimizer).write(path)
+    data = bytearray(path.read_bytes())
+    data[offset % len(data)] ^= 1 << offset % 8
+    path.write_bytes(bytes(data))
+    try:
+        state = Checkpoint.read(path)
+    except RunError:
+        return
+    # What is left are bits that say nothing: spaces that fill up the header.
+    assert state.progress == Progress(3, (Score(3, 0.5, 1.25),))
+    assert all(torch.equal(value, module.state_dict()[name]) for name, value in state.part("model/").items())
+    assert data[offset % len(data)] in b"\x00\x21\x22\x24\x28\x30\x60\xa0"
+
+
+def test_with_none_whole_there_is_nothing_to_go_on_from(tmp_path):
+    path = begun(tmp_path / "run", 7)
+    spoiled(last(path), "tensor")
+    spoiled(last(path, "before"), "cut")
+    text = message_of(RunError, resume, path, toy_source())
+    assert text.startswith(f"{path}: no checkpoint can be read: {last(path)}: damaged: ")
+    assert text.endswith("Train anew.")
+
+
+def test_a_log_with_half_a_line(tmp_path):
+    whole = begun(tmp_path / "whole", STEPS + 1)
+    path = begun(tmp_path / "run", 5)
+    with (path / "events.jsonl").open("a") as file:
+        file.write('{"event": "StepDone", "st')
+    list(resume(path, toy_source()))
+    assert rows(path, "StepDone") == rows(whole, "StepDone")
+
+
+def test_tensorboard_shows_each_step_once(tmp_path):
+    path = begun(tmp_path / "run", 7)
+    spoiled(last(path), "cut")  # so that step 7 is done again
+    list(resume(path, toy_source()))
+    board = EventAccumulator(str(path / "tensorboard"))
+    board.Reload()
+    assert [point.step for point in board.Scalars("train/loss")] == list(range(1, STEPS + 1))
+
+
+def test_data_that_has_changed(tmp_path):
+    path = begun(tmp_path / "run", 5)
+    other = toy_source(train=51, name="toy")
+    assert message_of(DataError, resume, path, other) == (
+        "toy: is not the data that the run began with, toy, as it was then; a run goes on with the same images and "
+        "labels alone. Bring them back, say where they are now (--data SOURCE, data=…), or train anew."
+    )
+
+
+def test_folders_that_are_none(tmp_path):
+    assert message_of(RunError, resume, tmp_path / "none") == f"{tmp_path / 'none'}: no such run folder."
+    assert message_of(RunError, resume, tmp_path) == f"{tmp_path}: not a run folder; it has no run.yaml."
+
+
+def test_one_process_at_a_time(tmp_path):
+    path = tmp_path / "run"
+    events = train(tiny(), toy_source(), quick(**OPTIONS), path)
+    next(events)
+    message = f"{path}: another process is training in it; wait until it ends, or end it first."
+    assert message_of(RunError, resume, path, toy_source()) == message
+    events.close()
+    going = resume(path, toy_source())  # and before its first event
+    assert message_of(RunError, resume, path, toy_source()) == message
+    list(going)
+    assert len(list(resume(path, toy_source()))) == 1
+
+
+def test_a_folder_that_cannot_be_written(tmp_path, monkeypatch):
+    path = begun(tmp_path / "run", 5)
+    before = files(path)
+
+    def refuse(*_, **__):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr("filelock.FileLock.acquire", refuse)
+    text = message_of(RunError, resume, path, toy_source())
+    assert text == f"{path}: cannot be written: Read-only file system."
+    monkeypatch.undo()
+    assert files(path) == before
+
+
+def test_after_a_full_disk_it_goes_on(tmp_path, monkeypatch):
+    whole = begun(tmp_path / "whole", STEPS + 1)
+    path = tmp_path / "run"
+    events = train(tiny(), toy_source(), quick(**OPTIONS), path)
+    for event in events:
+        if isinstance(event, StepDone) and event.step == 5:
+            break
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(weights, "save_file", full)
+    text = message_of(RunError, list, events)
+    assert text.endswith("No space left on device. The checkpoint of step 4 stays good.")
+    monkeypatch.undo()
+    list(resume(path, toy_source()))
+    assert files(path) == files(whole)
+    assert rows(path, "StepDone") == rows(whole, "StepDone")
+
+
+def test_the_best_few_are_kept(tmp_path):
+    path = begun(tmp_path / "run", 25, keep_best=3, epochs=8.0)
+    scores = [(e["accuracy"], -e["loss"], -e["step"]) for e in rows(path, "Validated")]
+    wanted = {f"step-{-step}" for _, _, step in sorted(scores)[-3:]}
+    assert {p.name for p in (path / "checkpoints" / "top").iterdir()} == wanted
+    best = max(scores)
+    assert read_progress(last(path, "best")).step == -best[2]
+
+
+def test_what_a_run_says_of_itself():
+    progress = Progress(9, (Score(3, 0.5, 1.0), Score(6, 0.75, 2.0), Score(9, 0.75, 1.5)))
+    assert progress.best == Score(9, 0.75, 1.5)
+    assert (progress.waited, progress.validated) == (0, 9)
+    later = Progress(12, (*progress.scores, Score(12, 0.75, 1.5)))
+    assert (later.best, later.waited) == (progress.best, 1)
+    assert Progress().best is None
+    assert TrainConfig().checkpoints.keep_best == 1

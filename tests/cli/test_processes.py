@@ -88,7 +88,7 @@ def test_interrupted_training_ends_well(tmp_path):
     assert read_progress(path / "checkpoints" / "last" / "checkpoint.safetensors").step == end["step"]
     run = Run(path)
     assert run.module().c1.weight.shape == (6, 1, 5, 5)
-    assert run.record.training == TrainConfig(epochs=1000, device="cpu")
+    assert run.record.training == TrainConfig(epochs=1000, device="cpu", loss="cross-entropy")
     assert run.evaluate("val").images == 289
 
 

@@ -6,6 +6,9 @@ tensorboard/         the same as curves
 checkpoints/         states of the run: last, before, best, top; see `striate.train.keeping`
 model.safetensors    the weights to use
 preprocess.safetensors    what preprocessing needs of larger tensors, if any
+summary.html, summary.png    the run on one page
+readers/             what trackers need to go on with it
+lock                 held by the process that trains
 """
 
 from __future__ import annotations

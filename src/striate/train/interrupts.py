@@ -13,7 +13,8 @@ from striate.train.events import Event, Finished
 
 __all__ = ["until_interrupted"]
 
-_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+_HANG_UP = getattr(signal, "SIGHUP", None)  # which Windows has not
+_SIGNALS = [number for number in (signal.SIGINT, signal.SIGTERM, _HANG_UP) if number is not None]
 
 
 def until_interrupted(events: Generator[Event, None, None]) -> Iterator[Event]:
@@ -47,8 +48,9 @@ def _deferred() -> Iterator[list[int]]:
     if threading.current_thread() is not threading.main_thread():
         yield received  # signals reach the main thread alone
         return
-    handlers = {number: signal.getsignal(number) for number in _SIGNALS}
-    before = {n: handler for n, handler in handlers.items() if handler not in (None, signal.SIG_IGN)}
+    before = {number: handler for number in _SIGNALS if (handler := signal.getsignal(number)) is not None}
+    if before.get(_HANG_UP) is signal.SIG_IGN:  # as nohup has it
+        del before[_HANG_UP]
 
     def restore() -> None:
         for number, handler in before.items():

@@ -27,7 +27,7 @@ def test_done(striate, arguments):
         (["inspect", "lenet5", "--bach-size", "3"], "No such option: --bach-size"),
         (["inspect", "lenet5", "--batch-size", "many"], "Invalid value for '--batch-size'"),
         (["inspect", "lenet5", "more"], "Got unexpected extra argument"),
-        (["train", "lenet5"], "Missing option '--data'."),
+        (["train", "lenet5"], "missing --data SOURCE, what to train on"),
         (["train", "lenet5", "--data", "digits", "--epochs", "x"], "Invalid value for '--epochs'"),
         (["predict", "run"], "Missing argument 'IMAGE"),
         (["zoo", "lenet5", "vgg16"], "Got unexpected extra argument"),

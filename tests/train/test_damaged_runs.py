@@ -57,7 +57,7 @@ def test_aliases_that_explode_are_bounded(copy):
 
 
 @pytest.mark.parametrize(
-    "metadata", ["[]", "3", "{}", '{"schema": 1}', '{"schema": 1, "progress": {"x": 1}}']
+    "metadata", ["[]", "3", "{}", '{"schema": 2}', '{"schema": 2, "progress": {"x": 1}}']
 )
 def test_a_foreign_checkpoint(tmp_path, metadata):
     path = tmp_path / "checkpoint.safetensors"

@@ -32,6 +32,7 @@ def test_order_and_counts(tmp_path):
         network="tiny",
         params=4 * 9 + 4 + 36 * 3 + 3,
         device="cpu",
+        threads=1,
         steps=6,
         epochs=2.0,
         sizes={"train": 48, "val": 24},

@@ -80,7 +80,7 @@ def test_a_zoo_name_gets_as_many_outputs_as_there_are_classes(tmp_path):
 
 
 def test_options_or_config_not_both(tmp_path):
-    config = quick(seed=3, epochs=0.3)
+    config = quick(seed=3, epochs=0.3, loss="cross-entropy")
     run = st.fit(tiny(), toy_source(), config=config, out=tmp_path / "run")
     assert run.record.training == config
     text = message_of(ConfigError, st.fit, tiny(), toy_source(), config=config, lr=0.1, epochs=2)

@@ -5,13 +5,14 @@ import sys
 
 import pytest
 
-from striate.train import ProgressBar, Resumed, Started, StepDone, Validated
+from striate.train import Finished, ProgressBar, Resumed, Started, StepDone, Validated
 
 STARTED = {
     "run": "runs/x-1",
     "network": "x",
     "params": 10,
     "device": "cpu",
+    "threads": 1,
     "steps": 1000,
     "epochs": 10.0,
     "sizes": {"train": 1600, "val": 100},
@@ -117,3 +118,13 @@ def test_a_bar_on_a_terminal(columns, monkeypatch):
     shown = terminal.getvalue()
     for words in ("3 of 10", "250/1000", "800 images/s", "loss 2.0000", "val 75.00%", "1:02:30 left"):
         assert words in shown, shown[-400:]
+
+
+def test_a_bar_is_gone_when_the_run_is_finished(monkeypatch):
+    """Before the reader is closed: a signal may end the process first, and the cursor would stay hidden."""
+    bar = ProgressBar()
+    stopped = []
+    monkeypatch.setattr(bar._display, "stop", lambda: stopped.append(True))
+    end = {"run": "runs/x-1", "step": 3, "reason": "interrupted", "seconds": 1.0}
+    bar.show(Finished(**end, best_accuracy=None, best_step=None))
+    assert stopped == [True]

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 import torch
-from toys import message_of, quick, tiny, toy_source, trained
+from toys import message_of, quick, tiny, toy_source, trained, write_split_folder
 
 from striate.errors import ConfigError
 from striate.train import RunFolder
@@ -83,6 +83,18 @@ def test_what_is_printed():
         "killed at step 15, resumed from 12",
         "the same 12,345 bytes of weights and state, the same 20 losses",
     ]
+
+
+def test_a_training_that_stops_early(tmp_path):
+    """What is said is what was done: kills that came too late are none."""
+    folder = write_split_folder(tmp_path / "set", each=8)
+    config = quick(epochs=60.0, lr=1e-9, patience=1, batch_size=8)
+    proof = prove_resume(tiny(2), str(folder), config, kills=1)
+    assert proof.identical
+    images = len(list((folder / "train").rglob("*.png")))
+    assert proof.steps in (2 * images // 8, 3 * images // 8)  # two epochs, or three if the second is better
+    assert len(proof.lives) == 2
+    assert proof.lives[0].ended < proof.steps == proof.lives[1].ended
 
 
 def test_what_cannot_be_proven():

@@ -9,10 +9,10 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from toys import message_of, quick, tiny, toy_source
 
 import striate as st
-from striate.errors import DataError, RunError, WeightsError
+from striate.errors import ConfigError, DataError, RunError, WeightsError
 from striate.nn import build, weights
 from striate.train import Finished, Resumed, RunFolder, StepDone, resume, train
-from striate.train.checkpoint import Checkpoint, Progress, Score, read_progress
+from striate.train.checkpoint import Checkpoint, Progress, Score, _checksum, read_progress
 from striate.train.config import TrainConfig
 
 OPTIONS = {"epochs": 4.0, "ema": 0.8, "augment": "cifar", "every_steps": 2, "health_every": 4}
@@ -24,8 +24,8 @@ def begun(path, steps, module=None, source=None, **options):
     events = train(module or tiny(), source or toy_source(), quick(**OPTIONS | options), path)
     for event in events:
         if isinstance(event, StepDone) and event.step == steps:
-            events.close()
-            return path
+            events.throw(KeyboardInterrupt())
+            list(events)
     return path
 
 
@@ -68,14 +68,116 @@ def test_a_run_that_was_cut_short_ends_as_one_that_was_not(tmp_path, options):
         if steps == 1:  # twice
             events = resume(cut, toy_source())
             next(e for e in events if isinstance(e, StepDone))
-            events.close()
+            events.throw(KeyboardInterrupt())
+            list(events)
         events = list(resume(cut, toy_source()))
         assert isinstance(events[0], Resumed)
-        assert events[-1].step == end
+        assert (events[0].step, events[-1].step) == (max(steps, 2), end)
         assert files(cut) == files(whole)
-        for kinds in (("StepDone",), ("Validated", "Inspected")):
-            assert rows(cut, *kinds) == rows(whole, *kinds)
+        for kind in ("StepDone", "Validated", "Inspected"):
+            assert rows(cut, kind) == rows(whole, kind)
         assert rows(cut, "Finished")[-1] == rows(whole, "Finished")[-1]
+
+
+class Odd(torch.nn.Module):
+    """A module with what few have: a scalar in float64, a buffer that is not among its weights, windows of 3 axes."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = build(tiny(), seed=2)
+        self.scale = torch.nn.Parameter(torch.tensor(1.5, dtype=torch.float64))
+        self.deep = torch.nn.Conv3d(1, 1, 1)
+        self.register_buffer("seen", torch.zeros(()), persistent=False)
+
+    def forward(self, x):
+        if self.training:
+            self.seen += 1
+        return self.inner(self.deep(x[:, :, None])[:, :, 0] * self.scale.float()) + 0.01 * self.seen
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("optimizer", ["adamw", "nadam", "sgd"])
+def test_an_odd_module(tmp_path, optimizer, precision):
+    options = {"optimizer": optimizer, "precision": precision, "ema": None}
+    whole = begun(tmp_path / "whole", STEPS + 1, Odd(), **options)
+    cut = begun(tmp_path / "cut", 5, Odd(), **options)
+    list(resume(cut, toy_source(), module=Odd()))
+    assert files(cut) == files(whole)
+
+
+class Talking(torch.nn.Linear):
+    def get_extra_state(self):
+        return {"words": 3}
+
+
+def test_a_state_that_is_no_tensor(tmp_path):
+    module = torch.nn.Sequential(torch.nn.Flatten(), Talking(64, 3))
+    assert message_of(ConfigError, train, module, toy_source(), quick(), tmp_path / "run") == (
+        "the state of the module holds 1._extra_state, a dict, and checkpoints hold tensors alone; make it a buffer, "
+        "or leave it out of get_extra_state."
+    )
+
+
+def test_options_that_do_not_fit_make_no_folder(tmp_path):
+    config = quick(optimizer="adam", nesterov=True)
+    with pytest.raises(ConfigError, match="nesterov=True"):
+        train(tiny(), toy_source(), config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("kind", ["Validated", "Checkpointed"])
+def test_an_interrupt_amid_the_end_of_an_epoch_leaves_nothing_untold(tmp_path, kind):
+    whole = begun(tmp_path / "whole", STEPS + 1)
+    events = train(tiny(), toy_source(), quick(**OPTIONS), tmp_path / "cut")
+    next(e for e in events if type(e).__name__ == kind and getattr(e, "which", "best") == "best")
+    events.throw(KeyboardInterrupt())
+    list(events)
+    list(resume(tmp_path / "cut", toy_source()))
+    best = [[e for e in rows(p, "Checkpointed") if e["which"] == "best"] for p in (tmp_path / "cut", whole)]
+    assert best[0] == best[1]
+    assert rows(tmp_path / "cut", "Validated") == rows(whole, "Validated")
+
+
+@pytest.mark.parametrize("kept", [1, 2])
+def test_of_a_damaged_best_the_rest_is_kept(tmp_path, kept):
+    path = begun(tmp_path / "run", STEPS + 1, keep_best=kept)
+    wanted = files(path)["model.safetensors"]
+    (path / "model.safetensors").unlink()
+    spoiled(last(path, "best"), "tensor")
+    end = list(resume(path, toy_source()))[-1]
+    if kept == 1:
+        assert end.notes == (
+            f"{last(path, 'best')}: damaged: its contents are not those of its checksum. The newest weights are kept.",
+        )
+    else:
+        assert end.notes == ()
+        assert (path / "model.safetensors").read_bytes() == wanted
+
+
+@pytest.mark.parametrize("progress", [{"step": -1, "scores": []}, {"step": "x", "scores": []}, {"step": 3}])
+def test_counters_that_are_none(tmp_path, progress):
+    path = begun(tmp_path / "run", 5)
+    state = Checkpoint.read(last(path))
+    counters = {"schema": 2, "progress": progress, "groups": state.groups}
+    counters["sha256"] = _checksum(counters, state.tensors)
+    weights.write_tensors(dict(state.tensors), last(path), {"striate": json.dumps(counters)})
+    assert message_of(RunError, Checkpoint.read, last(path)).startswith(f"{last(path)}: not a checkpoint, or")
+
+
+def test_a_checkpoint_of_more_steps_than_there_are(tmp_path):
+    path = begun(tmp_path / "run", 5)
+    state = Checkpoint.read(last(path))
+    Checkpoint(Progress(10**9), state.tensors, state.groups).write(last(path))
+    text = message_of(RunError, resume, path, toy_source())
+    assert text == f"{path}: its checkpoint is of step 1,000,000,000 of 12."
+
+
+def test_other_versions_are_told(tmp_path):
+    path = begun(tmp_path / "run", 5)
+    text = (path / "run.yaml").read_text()
+    (path / "run.yaml").write_text(text.replace(torch.__version__, "1.0.0"))
+    (note,) = next(resume(path, toy_source())).notes
+    assert note == "the run began with torch 1.0.0, so what is left of it may differ in the last bits"
 
 
 def test_a_run_that_is_complete_is_left_as_it_is(tmp_path):

@@ -110,7 +110,7 @@ def write_tensors(
         mode = temporary.stat().st_mode
         save_file(_unshared(plain), temporary, metadata)
         temporary.chmod(mode)
-        with temporary.open("rb") as file:
+        with temporary.open("r+b") as file:  # as Windows flushes only what can be written
             os.fsync(file.fileno())
         temporary.replace(path)
         sync_folder(path.parent)

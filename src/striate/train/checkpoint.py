@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,11 +22,13 @@ from striate.errors import RunError, WeightsError
 from striate.nn import set_weights, write_tensors
 from striate.train.methods import Average
 
-__all__ = ["CHECKPOINT", "Checkpoint", "Progress", "Score", "model_tensors", "read_progress"]
+__all__ = ["CHECKPOINT", "MODEL", "Checkpoint", "Progress", "Score", "model_tensors", "read_progress"]
 
 CHECKPOINT = "checkpoint.safetensors"
 SCHEMA_VERSION = 2
-_MODEL, _OPTIMIZER, _AVERAGE = "model/", "optimizer/", "average/"
+MODEL = "model/"
+"""What the names of weights begin with."""
+_BUFFERS, _OPTIMIZER, _AVERAGE = "buffer/", "optimizer/", "average/"
 
 
 class Score(NamedTuple):
@@ -56,12 +59,12 @@ class Progress:
         """Return the scores, the best first; of equal accuracies the lower loss is better, then the earlier step."""
         return sorted(self.scores, key=lambda score: (-score.accuracy, score.loss, score.step))
 
-    @property
+    @cached_property
     def best(self) -> Score | None:
         """The best score so far."""
         return self.ranking()[0] if self.scores else None
 
-    @property
+    @cached_property
     def waited(self) -> int:
         """How many validations there were since the best."""
         return len(self.scores) - 1 - self.scores.index(self.best) if self.best else 0
@@ -95,7 +98,8 @@ class Checkpoint:
         average: Average | None = None,
     ) -> Checkpoint:
         """Return the state as it is now; its tensors are those that training goes on changing."""
-        tensors = {f"{_MODEL}{name}": tensor for name, tensor in module.state_dict().items()}
+        tensors = {f"{MODEL}{name}": tensor for name, tensor in module.state_dict().items()}
+        tensors |= {f"{_BUFFERS}{name}": tensor for name, tensor in _passing_buffers(module).items()}
         state = optimizer.state_dict()
         for index, values in state["state"].items():
             for name, value in values.items():
@@ -113,12 +117,20 @@ class Checkpoint:
         Raises:
             WeightsError: if they are of another network, optimizer or averaging.
         """
-        set_weights(module, self.part(_MODEL), where="the checkpoint")
+        set_weights(module, self.part(MODEL), where="the checkpoint")
+        buffers = self.part(_BUFFERS)
         state: dict[int, dict[str, Tensor]] = {}
-        for path, tensor in self.part(_OPTIMIZER).items():
-            index, name = path.split("/", 1)
-            state.setdefault(int(index), {})[name] = tensor
-        optimizer.load_state_dict({"state": state, "param_groups": self.groups})
+        try:
+            for name, buffer in _passing_buffers(module).items():
+                buffer.copy_(buffers[name])
+            for path, tensor in self.part(_OPTIMIZER).items():
+                index, name = path.split("/", 1)
+                state.setdefault(int(index), {})[name] = tensor
+            optimizer.load_state_dict({"state": state, "param_groups": self.groups})
+        except (KeyError, ValueError, RuntimeError) as error:
+            raise WeightsError(
+                f"the checkpoint is of another network or optimizer ({type(error).__name__}: {error})."
+            ) from None
         if average is not None:
             average.load(self.part(_AVERAGE))
 
@@ -164,6 +176,12 @@ class Checkpoint:
             raise _damaged(path, error) from None
 
 
+def _passing_buffers(module: nn.Module) -> dict[str, Tensor]:
+    """Return the buffers that are not among the weights, as they are not to be kept for good."""
+    kept = module.state_dict().keys()
+    return {name: buffer for name, buffer in module.named_buffers() if name not in kept}
+
+
 def read_progress(path: Path) -> Progress:
     """Return how far the run had come when the checkpoint at ``path`` was written; reads no tensors.
 
@@ -182,12 +200,18 @@ def model_tensors(path: Path) -> dict[str, Tensor]:
     Raises:
         RunError: if it is missing, damaged or of a newer schema.
     """
-    return Checkpoint.read(path).part(_MODEL)
+    return Checkpoint.read(path).part(MODEL)
 
 
 def _progress(counters: dict[str, Any]) -> Progress:
     progress = counters["progress"]
-    return Progress(progress["step"], tuple(Score(*score) for score in progress["scores"]))
+    scores = tuple(Score(*score) for score in progress["scores"])
+    for step in (progress["step"], *(score.step for score in scores)):
+        if type(step) is not int or step < 0:
+            raise ValueError(f"step {step!r:.40}")
+    if not all(type(figure) is float for score in scores for figure in score[1:]):
+        raise ValueError("scores that are no numbers")
+    return Progress(progress["step"], scores)
 
 
 def _counters(path: Path) -> dict[str, Any]:
@@ -197,7 +221,7 @@ def _counters(path: Path) -> dict[str, Any]:
     try:
         with safe_open(path, framework="pt") as file:
             counters = json.loads((file.metadata() or {})["striate"])
-    except (SafetensorError, OSError, KeyError, ValueError) as error:
+    except (SafetensorError, OSError, KeyError, ValueError, RecursionError) as error:
         raise _damaged(path, error) from None
     if not isinstance(counters, dict) or not isinstance(counters.get("schema"), int):
         raise _damaged(path, "no schema")

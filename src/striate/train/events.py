@@ -44,6 +44,7 @@ class Started(Event):
 
     Attributes:
         run: The run folder.
+        threads: How many torch uses.
         sizes: Images in each split that is used.
         notes: What the user should know, one sentence each.
     """
@@ -52,6 +53,7 @@ class Started(Event):
     network: str
     params: int
     device: str
+    threads: int
     steps: int
     epochs: float
     sizes: dict[str, int]

@@ -43,6 +43,12 @@ def check_module(module: nn.Module, shape: tuple[int, int, int], classes: int, b
     Raises:
         ConfigError: with what the module raised or gave, and what it must give.
     """
+    for name, value in module.state_dict().items():
+        if not isinstance(value, Tensor):
+            raise ConfigError(
+                f"the state of the module holds {name}, a {type(value).__name__}, and checkpoints hold tensors alone; "
+                "make it a buffer, or leave it out of get_extra_state."
+            )
     device = next((p.device for p in module.parameters()), torch.device("cpu"))
     training = module.training
     before = {name: value.clone() for name, value in module.named_buffers()}

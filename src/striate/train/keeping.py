@@ -17,7 +17,7 @@ from striate.spec.files import sync_folder
 from striate.train.checkpoint import CHECKPOINT, Checkpoint, Progress, read_progress
 from striate.train.folder import RunFolder
 
-__all__ = ["keep_best", "keep_last", "newest", "sweep"]
+__all__ = ["keep_best", "keep_last", "newest", "read_best", "sweep"]
 
 
 def keep_last(folder: RunFolder, state: Checkpoint) -> Path:
@@ -35,7 +35,9 @@ def keep_last(folder: RunFolder, state: Checkpoint) -> Path:
             path.replace(folder.before / CHECKPOINT)
         path.parent.mkdir(exist_ok=True)
         new.replace(path)
-        sync_folder(path.parent)
+        for place in (folder.before, folder.last, folder.last.parent):
+            if place.exists():
+                sync_folder(place)
     except (OSError, WeightsError) as error:
         raise _unsaved(folder, state.progress, error) from None
     finally:
@@ -88,6 +90,24 @@ def newest(folder: RunFolder) -> tuple[Checkpoint | None, list[str]]:
     if damaged:
         raise RunError(f"{folder.path}: no checkpoint can be read: {' '.join(damaged)} Train anew.")
     return None, []
+
+
+def read_best(folder: RunFolder, step: int) -> Checkpoint:
+    """Return the state of ``step``, which was the best: from ``best``, or from where the best few are.
+
+    Raises:
+        RunError: if it is in neither, or damaged in both.
+    """
+    problem = None
+    for place in (folder.best, _place(folder, step)):
+        try:
+            state = Checkpoint.read(place / CHECKPOINT)
+        except RunError as error:
+            problem = problem or error
+            continue
+        if state.progress.step == step:
+            return state
+    raise problem or RunError(f"{folder.best / CHECKPOINT}: is not of step {step:,}, which was the best.")
 
 
 def sweep(folder: RunFolder) -> None:

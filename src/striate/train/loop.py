@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import deque
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
@@ -15,7 +16,7 @@ from torch import Tensor
 from striate.data import Batch, Batches
 from striate.errors import DataError, RunError, TrainingError, WeightsError
 from striate.nn import save_weights, set_weights
-from striate.train.checkpoint import CHECKPOINT, Checkpoint, Progress, model_tensors
+from striate.train.checkpoint import CHECKPOINT, MODEL, Checkpoint, Progress
 from striate.train.diverge import NotFinite, first_not_finite
 from striate.train.events import (
     Checkpointed,
@@ -29,7 +30,7 @@ from striate.train.events import (
     Validated,
 )
 from striate.train.folder import RunFolder
-from striate.train.keeping import keep_best, keep_last, newest, sweep
+from striate.train.keeping import keep_best, keep_last, newest, read_best, sweep
 from striate.train.methods import Swa, plateau_falls, recalibrate
 from striate.train.metrics import Evaluation, LabelEvaluation, evaluate
 from striate.train.prepare import Prepared
@@ -44,12 +45,15 @@ class Loop:
 
     Args:
         prepared: What is trained.
-        folder: Where states are kept.
+
+    Attributes:
+        folder: Where states are kept; to be set before anything else is asked of it.
     """
 
-    def __init__(self, prepared: Prepared, folder: RunFolder) -> None:
+    folder: RunFolder
+
+    def __init__(self, prepared: Prepared) -> None:
         self.prepared = prepared
-        self.folder = folder
         self.config = prepared.record.training
         self.module = prepared.module
         sampling = self.config.loss.sampling
@@ -58,6 +62,8 @@ class Loop:
         self.stepper = Stepper(prepared, self.steps)
         self.progress = Progress()
         self.at_rest = True
+        self.untold: deque[Event] = deque()
+        self.damaged = ""
 
     def go_back(self) -> tuple[str, ...]:
         """Take on the newest state in the folder that is whole; return what the user should know of others.
@@ -68,6 +74,10 @@ class Loop:
         """
         state, damaged = newest(self.folder)
         if state is not None:
+            if state.progress.step > self.steps:
+                raise RunError(
+                    f"{self.folder.path}: its checkpoint is of step {state.progress.step:,} of {self.steps:,}."
+                )
             state.restore(self.module, self.stepper.optimizer, self.stepper.average)
             self.progress = state.progress
         return tuple(f"{problem} The checkpoint before it is used." for problem in damaged)
@@ -78,7 +88,7 @@ class Loop:
         return self._over() and not self._validation_is_due() and self.folder.weights.exists()
 
     def clear(self) -> None:
-        """Remove from the folder what is of later steps, and what was half-written."""
+        """Remove from the folder what its log and its weights say of later steps, and what was half-written."""
         sweep(self.folder)
         cut_log(self.folder.log, self.progress)
         with suppress(FileNotFoundError):
@@ -105,8 +115,6 @@ class Loop:
                     self.at_rest = False
             reason = self._reason()
         except (KeyboardInterrupt, GeneratorExit) as stop:
-            if isinstance(stop, GeneratorExit) and self.stepper.inspected is not None:
-                self.at_rest = False  # something of the step is still to be told, and can be no more
             if self.at_rest:  # else the interrupt came amid a step, whose state must not be saved
                 saved = self._keep_last()
             self._keep_weights()
@@ -114,7 +122,7 @@ class Loop:
                 raise
             reason = "interrupted"
             if self.at_rest:
-                yield from self._look()
+                yield from self._told()
                 yield saved
         except DataError as error:
             # Images that are streamed can be read no more. The weights are as the last step left them.
@@ -140,6 +148,7 @@ class Loop:
             measure=self.prepared.record.measure,
             best_step=best and best.step,
             seconds=seconds,
+            notes=(self.damaged,) if self.damaged else (),
         )
 
     def _reason(self) -> Reason:
@@ -152,6 +161,7 @@ class Loop:
             "network": self.prepared.name,
             "params": sum(p.numel() for p in self.module.parameters()),
             "device": str(self.prepared.device),
+            "threads": self.prepared.threads,
             "steps": self.steps,
             "epochs": self.config.epochs,
             "sizes": self.prepared.record.sizes,
@@ -180,29 +190,32 @@ class Loop:
         saved = time.monotonic()
         if self._validation_is_due():
             yield from self._epoch_end()
+        falls = self._falls()
         while not self._over():
             before = time.perf_counter()
-            loss, lr = self.stepper.step(next(batches), self._falls())
+            loss, lr = self.stepper.step(next(batches), falls)
             self.progress = replace(self.progress, step=self.progress.step + 1)
-            yield StepDone(
+            done = StepDone(
                 step=self.progress.step,
                 epoch=self._epoch(self.progress.step),
                 loss=loss,
                 lr=lr,
                 images_per_second=self.config.batch_size / (time.perf_counter() - before),
             )
-            yield from self._look()
+            yield from self._told(done, self.stepper.inspected)
             if self._validation_is_due():
                 yield from self._epoch_end()
-            elif self._save_is_due(saved):
+                falls = self._falls()
                 saved = time.monotonic()
+            elif self._save_is_due(saved):
                 yield self._keep_last()
+                saved = time.monotonic()
 
-    def _look(self) -> Iterator[Event]:
-        """Yield, once, what the last step showed of every layer, if it was looked at."""
-        found, self.stepper.inspected = self.stepper.inspected, None
-        if found is not None:
-            yield found
+    def _told(self, *events: Event | None) -> Iterator[Event]:
+        """Yield those events, which belong together; after an interrupt amid them, what was not yielded yet."""
+        self.untold.extend(event for event in events if event is not None)
+        while self.untold:
+            yield self.untold.popleft()
 
     def _epoch_end(self) -> Iterator[Event]:
         with self._averaged():
@@ -210,7 +223,7 @@ class Loop:
             self.progress = self.progress.measured(measured.score, measured.loss)
             best = keep_best(self.folder, self._state(), self.config.checkpoints.keep_best)
         step = self.progress.step
-        yield Validated(
+        validated = Validated(
             step=step,
             epoch=self._epoch(step),
             loss=measured.loss,
@@ -218,8 +231,8 @@ class Loop:
             measure=self.prepared.record.measure,
             best=best is not None,
         )
-        if best is not None:
-            yield Checkpointed(step=step, which="best", path=str(best))
+        kept = None if best is None else Checkpointed(step=step, which="best", path=str(best))
+        yield from self._told(validated, kept)
         yield self._keep_last()
 
     def _validation_is_due(self) -> bool:
@@ -290,9 +303,12 @@ class Loop:
 
     def _keep_weights(self) -> None:
         """Put the best weights, or failing those the newest, into the module and ``model.safetensors``."""
-        best = self.folder.best / CHECKPOINT
-        if best.exists():
-            set_weights(self.module, model_tensors(best), where=str(best))
+        if self.progress.best is not None:
+            try:
+                best = read_best(self.folder, self.progress.best.step)
+                set_weights(self.module, best.part(MODEL), where=str(self.folder.best))
+            except RunError as error:
+                self.damaged = f"{error} The newest weights are kept."
         elif not self.at_rest:  # amid the first steps, with no weights worth keeping
             return
         try:

@@ -181,7 +181,7 @@ def prepare(
         record=record,
         device=device,
         threads=_threads(network, config),
-        notes=tuple(_notes(record, source, train.skipped + val.skipped)),
+        notes=tuple(_notes(record, source, train.skipped + val.skipped, begun)),
     )
     if INITS[config.init].needs_images:
         first = Batches(train, config.batch_size, config.seed, config.loss.sampling)[0]
@@ -198,9 +198,14 @@ def _check_same_data(source: Source, begun: RunRecord) -> None:
         )
 
 
-def _notes(record: RunRecord, source: Source, skipped: tuple[str, ...]) -> Iterator[str]:
+def _notes(
+    record: RunRecord, source: Source, skipped: tuple[str, ...], begun: RunRecord | None
+) -> Iterator[str]:
     """Yield what a user may not expect."""
     preprocess = record.preprocess
+    if begun is not None and begun.versions != record.versions:
+        others = [f"{name} {was}" for name, was in begun.versions.items() if was != record.versions.get(name)]
+        yield f"the run began with {listed(others)}, so what is left of it may differ in the last bits"
     if record.several_labels:
         name = record.training.loss.name
         yield f"an image may have several labels, and each is learned as a yes or no of its own, by loss={name}"

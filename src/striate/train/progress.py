@@ -15,7 +15,7 @@ from typing import Protocol, Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from striate.train.events import Event, Started, StepDone, Validated
+from striate.train.events import Event, Finished, Started, StepDone, Validated
 
 __all__ = ["ProgressBar"]
 
@@ -66,6 +66,10 @@ class ProgressBar:
     def _(self, event: Validated) -> None:
         self._pace.accuracy = event.accuracy
         self._display.validated(self._pace)
+
+    @show.register
+    def _(self, event: Finished) -> None:
+        self._display.stop()  # a signal may end the process before anything else can
 
 
 class _Pace:

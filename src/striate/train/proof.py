@@ -118,20 +118,26 @@ def prove_resume(
         raise ConfigError(bad_argument("data", data, allowed))
     record = prepare(network, data, config or TrainConfig()).record
     training = record.training
-    steps = min(_STEPS, math.ceil(training.epochs * record.sizes["train"] / training.batch_size))
-    often = replace(training.checkpoints, every_steps=max(1, steps // _CHECKPOINTS))
+    until = min(_STEPS, math.ceil(training.epochs * record.sizes["train"] / training.batch_size))
+    often = replace(training.checkpoints, every_steps=max(1, until // _CHECKPOINTS))
     record = replace(record, training=replace(training, checkpoints=often))
     moments = random.Random(seed)
     with tempfile.TemporaryDirectory(prefix="striate-") as root:
         whole = RunFolder.create(Path(root, "whole"), record)
         cut = RunFolder.create(Path(root, "cut"), record)
-        _live(whole, steps)
+        _live(whole, until)
+        steps = len(_steps_told(whole))  # fewer where training stops early
         lives: list[Life] = []
         for _ in range(kills):
-            lives.append(_live(cut, steps, moments))
+            life, killed = _live(cut, until, moments, steps)
+            if not killed:
+                raise RunError(
+                    f"a training of {steps} steps is over before it can be killed; give it more epochs."
+                )
+            lives.append(life)
             if on_kill:
-                on_kill(lives[-1])
-        lives.append(_live(cut, steps))
+                on_kill(life)
+        lives.append(_live(cut, until)[0])
         size = (whole.last / CHECKPOINT).stat().st_size
         return Proof(
             network=network.name,
@@ -143,9 +149,14 @@ def prove_resume(
         )
 
 
-def _live(folder: RunFolder, steps: int, moments: random.Random | None = None) -> Life:
-    """Train in another process until ``steps`` are done, or until it is killed at one of ``moments``."""
-    command = [sys.executable, "-m", "striate.train.proof", str(folder.path), str(steps)]
+def _live(
+    folder: RunFolder, until: int, moments: random.Random | None = None, steps: int = 0
+) -> tuple[Life, bool]:
+    """Train in another process until so many steps are done, or until it is killed; tell whether it was.
+
+    It is killed at one of ``moments``, if given, before the last of ``steps`` is done.
+    """
+    command = [sys.executable, "-m", "striate.train.proof", str(folder.path), str(until)]
     with ExitStack() as stack:
         errors = stack.enter_context(tempfile.TemporaryFile("w+"))
         process = stack.enter_context(
@@ -156,15 +167,16 @@ def _live(folder: RunFolder, steps: int, moments: random.Random | None = None) -
         life, due = _watched(process.stdout, steps, moments)
         if due:
             process.kill()
-        elif process.wait():
+        status = process.wait()
+        if status and not due:
             errors.seek(0)
             lines = errors.read().strip().splitlines() or ["it told nothing"]
             raise RunError(f"{folder.path}: the process that was to train in it failed: {lines[-1]}")
-    return life
+    return life, due and status != 0
 
 
 def _watched(lines: IO[str], steps: int, moments: random.Random | None) -> tuple[Life, bool]:
-    """Read which steps a process tells of, until it ends or its moment has come; tell which of the two it was."""
+    """Read which steps a process tells of, until it ends or its moment has come; tell whether that has come."""
     began = ended = 0
     target: int | None = None
     since = time.perf_counter()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import time
 from collections.abc import Generator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from functools import singledispatchmethod
 from pathlib import Path
 from typing import TextIO
@@ -18,6 +19,7 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 from striate.errors import RunError
+from striate.spec.files import sync_folder
 from striate.train.checkpoint import Progress
 from striate.train.events import Event, Histogram, Inspected, Resumed, StepDone, Validated
 
@@ -44,8 +46,8 @@ def recorded(events: Generator[Event, None, None], folder: Path) -> Generator[Ev
     except StopIteration:
         return
     finally:
-        events.close()
-        log.close()
+        with closing(log):
+            events.close()
 
 
 def sync_log(path: Path) -> None:
@@ -58,7 +60,8 @@ def sync_log(path: Path) -> None:
         with path.open("ab") as file:
             os.fsync(file.fileno())
     except OSError as error:
-        raise _unwritten(path, error) from None
+        if error.errno != errno.EINVAL:  # as of a pipe, which nothing can be lost of
+            raise _unwritten(path, error) from None
 
 
 def cut_log(path: Path, progress: Progress) -> None:
@@ -76,7 +79,10 @@ def cut_log(path: Path, progress: Progress) -> None:
             kept.flush()
             os.fsync(kept.fileno())
         new.replace(path)
+        sync_folder(path.parent)
     except OSError as error:
+        with suppress(OSError):
+            new.unlink()
         raise _unwritten(path, error) from None
 
 
@@ -90,7 +96,7 @@ def _happened(line: bytes, progress: Progress) -> bool:
         if step == progress.step > progress.validated:  # whose validation is still to come
             return bool(event["event"] != "Validated" and event.get("which") != "best")
         return bool(step <= progress.step)
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return False
 
 

@@ -10,7 +10,7 @@ import math
 from contextlib import nullcontext
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.utils import get_total_norm
 
 from striate.data import Batch
@@ -50,8 +50,8 @@ class Stepper:
         self.steps = steps
         self.steps_per_epoch = len(prepared.train) / self.config.batch_size
         self.halved = self.config.precision == "bf16"
-        if self.halved:  # convolutions in bfloat16 are fast in this order alone
-            self.module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if self.halved:
+            _put_channels_last(self.module)
         self.optimizer = make_optimizer(self.module, self.config.optimizer)
         self.average = make_average(self.module, self.config.averaging, steps, self.steps_per_epoch)
         self.inspected: Inspected | None = None
@@ -173,6 +173,13 @@ class Stepper:
             project_max_norm(self.module, held.max_norm)
         if self.average is not None:
             self.average.update(self.module, step + 1)
+
+
+def _put_channels_last(module: nn.Module) -> None:
+    """Put the windows of 2-d convolutions into the order in which bfloat16 is fast; the module keeps it."""
+    for weight in module.parameters():
+        if weight.ndim == 4:
+            weight.data = weight.data.contiguous(memory_format=torch.channels_last)
 
 
 def _step_seed(seed: int, step: int) -> int:

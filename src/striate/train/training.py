@@ -18,7 +18,7 @@ from striate.train.events import Event
 from striate.train.folder import RunFolder
 from striate.train.lock import lock
 from striate.train.loop import Loop
-from striate.train.prepare import Prepared, prepare
+from striate.train.prepare import prepare
 from striate.train.record import recorded
 
 __all__ = ["resume", "train"]
@@ -52,8 +52,8 @@ def train(
     """
     if out is not None:
         RunFolder.check_free(Path(out))
-    prepared = prepare(network, data, config or TrainConfig())
-    return _run(prepared, None if out is None else Path(out))
+    loop = Loop(prepare(network, data, config or TrainConfig()))
+    return _run(loop, None if out is None else Path(out))
 
 
 def resume(
@@ -86,7 +86,8 @@ def resume(
         network = _trained(folder, module)
         record = folder.record
         prepared = prepare(network, record.data if data is None else data, record.training, record)
-        loop = Loop(prepared, folder)
+        loop = Loop(prepared)
+        loop.folder = folder
         damaged = loop.go_back()
     except BaseException:
         held.release()
@@ -108,14 +109,14 @@ def _trained(folder: RunFolder, module: nn.Module | None) -> Network | nn.Module
     return given
 
 
-def _run(prepared: Prepared, out: Path | None) -> Generator[Event, None, None]:
+def _run(loop: Loop, out: Path | None) -> Generator[Event, None, None]:
+    prepared = loop.prepared
     if out is None:
-        folder = RunFolder.create_next(Path("runs"), prepared.name, prepared.record)
+        loop.folder = RunFolder.create_next(Path("runs"), prepared.name, prepared.record)
     else:
-        folder = RunFolder.create(out, prepared.record)
-    loop = Loop(prepared, folder)
-    with _held(lock(folder.path), prepared.threads):
-        yield from recorded(loop.events(), folder.path)
+        loop.folder = RunFolder.create(out, prepared.record)
+    with _held(lock(loop.folder.path), prepared.threads):
+        yield from recorded(loop.events(), loop.folder.path)
 
 
 def _rest(loop: Loop, notes: tuple[str, ...], held: FileLock) -> Generator[Event, None, None]:

@@ -51,7 +51,7 @@ def read_history(log: Path) -> History:
                 if len(history.steps) > _MOST_STEPS:
                     raise RunError(f"{log}: has more than {_MOST_STEPS:,} steps, too many to compare.")
                 history.results["ended"] = None  # a run that was interrupted went on
-            case {"event": "Started"}:
+            case {"event": "Started" | "Resumed"}:
                 said = {name: event.get(name) for name in ("device", "threads")}
                 history.place = {name: value for name, value in said.items() if isinstance(value, str | int)}
             case {"event": "Validated", "step": int(step), "accuracy": float() | int() as accuracy}:

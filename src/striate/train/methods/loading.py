@@ -15,6 +15,10 @@ from striate.errors import WeightsError
 
 __all__ = ["load_exactly"]
 
+_NUMBERS = {"mu_product"}
+"""What optimizers keep as a number beside ``step``, which torch would cast to the precision and device of the weights:
+NAdam's product of momenta."""
+
 _MEND = "Resume with the network and the optimizer that the run began with."
 
 
@@ -25,10 +29,7 @@ def load_exactly(optimizer: Optimizer) -> None:
 
 
 def _numbers_apart(optimizer: Optimizer, saved: dict[str, Any]) -> dict[str, Any]:
-    """Make plain numbers of tensors without axes, which torch would cast to the precision and device of the weights.
-
-    It spares ``step`` alone, but NAdam has a product of momenta too.
-    """
+    """Make plain numbers of `_NUMBERS`, which torch passes on as they are."""
     own = [len(group["params"]) for group in optimizer.param_groups]
     given = [len(group["params"]) for group in saved["param_groups"]]
     if own != given or not saved["state"].keys() <= set(range(sum(own))):
@@ -37,14 +38,10 @@ def _numbers_apart(optimizer: Optimizer, saved: dict[str, Any]) -> dict[str, Any
             f"{sum(own)} in {len(own)} are trained. {_MEND}"
         )
     by_weight = {
-        index: {name: value if name == "step" else _number(value) for name, value in values.items()}
+        index: {name: value.item() if name in _NUMBERS else value for name, value in values.items()}
         for index, values in saved["state"].items()
     }
     return saved | {"state": by_weight}
-
-
-def _number(value: Any) -> Any:
-    return value.item() if torch.is_tensor(value) and value.ndim == 0 else value
 
 
 def _as_they_were(optimizer: Optimizer) -> None:

@@ -37,7 +37,7 @@ from striate.train import (
 )
 from striate.train import resume as resume_events
 from striate.train.readers import Readers, check_readers
-from striate.train.recipes import find_with_recipe, merged_with_recipe
+from striate.train.recipes import check_applied, find_with_recipe, merged_with_recipe
 from striate.train.summary import Summary, summarize
 
 __all__ = ["Run", "check", "configured", "fit", "resume", "sanity"]
@@ -267,9 +267,9 @@ def _drained(
     with closing(Readers(log)) as readers, closing(events), ProgressBar() as bar:
         for event in until_interrupted(events):
             bar.show(event)
-            readers.show(event)
             if on_event:
                 on_event(event)
+            readers.show(event)
             if isinstance(event, Finished):
                 path = event.run
     return path
@@ -281,11 +281,14 @@ def configured(
     """Return ``config``, or that of ``options`` above the recipe of ``network`` that they name.
 
     Raises:
-        ConfigError: if both are given, an option has a bad value, or there is no such recipe.
+        ConfigError: if both are given, an option has a bad value, there is no such recipe, or ``config`` names one of
+            a network given by its name and has nothing of it.
     """
     if config is not None and options:
         raise ConfigError(f"give config or options ({', '.join(options)}), not both.")
     if config is not None:
+        if isinstance(network, str) and config.recipe is not None:
+            check_applied(network, config)
         return config
     name = network.name if isinstance(network, Network) else network
     return merged_with_recipe(name if isinstance(name, str) else type(name).__name__, [options])

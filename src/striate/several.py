@@ -23,9 +23,10 @@ from striate.ship.ensemble import predict_ensemble
 from striate.spec import Network
 from striate.train import Event, Finished, RunFolder, TrainConfig
 from striate.train.ensemble import EnsembleEvaluation, evaluate_ensemble
-from striate.train.folding import FOLDS, CrossValidation, fold_parts, told_folds
+from striate.train.folder import FOLDS, MEMBERS
+from striate.train.folding import CrossValidation, fold_parts, told_folds
 from striate.train.measure import opened
-from striate.train.members import MEMBERS, EnsembleFolder, member_parts, told_members
+from striate.train.members import EnsembleFolder, member_parts, told_members
 from striate.train.methods import RateRange
 from striate.train.ranging import find_lr as find_range
 from striate.train.recipes import find_with_recipe
@@ -112,14 +113,7 @@ def open_runs(path: str | Path) -> Run | Ensemble:
     Raises:
         RunError: if it is neither.
     """
-    path = Path(path)
-    if (path / MEMBERS).is_file():
-        return Ensemble(path)
-    if (path / FOLDS).is_file():
-        raise RunError(
-            f"{path}: holds the runs of several folds; name one of them, such as {path / 'fold-1'}."
-        )
-    return Run(path)
+    return Ensemble(path) if (Path(path) / MEMBERS).is_file() else Run(path)
 
 
 def cross_validate(

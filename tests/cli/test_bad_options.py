@@ -68,10 +68,10 @@ OVERRIDES = {
     "optimizer.=3": "'optimizer.=3': write an option and its value as optimizer.lr=0.1.",
     "optimizer.lr=": "'optimizer.lr=': has no value; write one after the =, or null for none.",
     "patience= ": "'patience= ': has no value; write one after the =, or null for none.",
-    "optimizer.lr=abc": "--lr 'abc' must be a valid number.",
-    "optimizer.lr=-1": "--lr -1 must be greater than 0.",
-    "optimizer.lr=.nan": "--lr nan must be a finite number.",
-    "epochs=null": "--epochs None must be a valid number.",
+    "optimizer.lr=abc": "lr='abc' must be a valid number.",
+    "optimizer.lr=-1": "lr=-1 must be greater than 0.",
+    "optimizer.lr=.nan": "lr=nan must be a finite number.",
+    "epochs=null": "epochs=None must be a valid number.",
     "optimizer.lrr=1": f"optimizer has no option 'lrr'. Did you mean 'lr'? {OPTIMIZER_TAKES}",
     "lr.x=1": "'lr.x=1': lr is no group of options; write it as lr=….",
     "epochs.x=1": "'epochs.x=1': epochs is no group of options; write it as epochs=….",
@@ -83,7 +83,7 @@ OVERRIDES = {
     "betas=[0.9, 1.5]": "betas=1.5 must be less than 1.",
     "at=5": "at=5 must be a list of epochs such as [5, 8].",
     "class_weights=[1, -2]": (
-        "--class-weights [1, -2] must be none, balanced, or a list of numbers above 0, one for each class."
+        "class_weights=[1, -2] must be none, balanced, or a list of numbers above 0, one for each class."
     ),
     "groups=[3]": "groups=[3] must be a list of groups, such as [{paths: conv1.*, lr_factor: 0.1}].",
     "groups=[{path: c1.*}]": (
@@ -194,3 +194,30 @@ def test_a_power_of_ten_is_a_number(tmp_path, written):
     for layer in (read_config(file), parse_override(f"optimizer={{lr: {written}, betas: [{written}, 0.9]}}")):
         config = merged([layer])
         assert (config.optimizer.lr, config.optimizer.betas) == (0.001, (0.001, 0.9))
+
+
+def test_a_value_of_a_file_is_told_by_the_name_of_its_option(failure, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "options.yaml").write_text("optimizer: {lr: -1}")
+    words = ("train", "lenet5", "--data", "digits", "--config", "options.yaml")
+    assert failure(*words, status=2) == "lr=-1 must be greater than 0."
+    assert failure(*words, "--lr", "-2", status=2) == "--lr -2.0 must be greater than 0."
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["lr: 0.5\noptimizer: {name: sgd, lr: 0.1}", "optimizer: {name: sgd, lr: 0.1}\nlr: 0.5"],
+    ids=["before", "behind"],
+)
+def test_the_own_name_of_an_option_beats_its_group_in_any_order(tmp_path, text):
+    file = tmp_path / "options.yaml"
+    file.write_text(text)
+    optimizer = merged([read_config(file)]).optimizer
+    assert (optimizer.name, optimizer.lr) == ("sgd", 0.5)
+    assert merged([read_config(file), {"optimizer": {"lr": 0.25}}]).optimizer.lr == 0.25
+
+
+def test_the_file_of_a_run_has_its_recipe_resolved(tmp_path):
+    file = tmp_path / "run.yaml"
+    file.write_text("kind: striate run\ntraining: {recipe: digits, epochs: 3}")
+    assert read_config(file) == {"epochs": 3}

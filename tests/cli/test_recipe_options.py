@@ -70,7 +70,7 @@ def test_a_run_keeps_recipe_and_input(trained):
 
 
 def test_input_beats_the_recipe(trained):
-    said = trained("lenet5_lecture", "--recipe", "flowers", "--input", "3x36x40", "stored_size=null")
+    said = trained("resnet20", "--recipe", "flowers", "--input", "3x36x40", "stored_size=null")
     assert said["network"]["input"] == [3, 36, 40]
 
 
@@ -92,7 +92,7 @@ BAD = {
     "--recipe digit": "--recipe 'digit' must be one of lenet5: digits, mnist. Did you mean 'digits'?",
     "--recipe imagenet": "--recipe 'imagenet' must be one of lenet5: digits, mnist.",
     "--recipe digits --lr -1": "--lr -1.0 must be greater than 0.",
-    "recipe=3": "--recipe 3 must be a valid string.",
+    "recipe=3": "recipe=3 must be a valid string.",
     "--input 28": f"--input '28': {IMAGE}",
     "--input 1x28": f"--input '1x28': {IMAGE}",
     "--input 1x28x28x1": f"--input '1x28x28x1': {IMAGE}",
@@ -151,6 +151,7 @@ def test_recipes_of_some_networks(striate):
     assert [(row["network"], row["recipe"], row["input"]) for row in rows] == [
         ("resnet20", "cifar10", None),
         ("resnet20", "fashion-mnist", [1, 28, 28]),
+        ("resnet20", "flowers", [3, 64, 64]),
     ]
     assert striate("zoo", "char", "--recipes").out == "none of these networks has a recipe\n"
     assert json.loads(striate("zoo", "char", "--recipes", "--json").out) == []
@@ -159,3 +160,19 @@ def test_recipes_of_some_networks(striate):
 def test_what_configured_refuses_is_a_usage_error():
     with pytest.raises(UsageError, match="--recipe 'x' must be one of lenet5"):
         config_options.configured({"recipe": "x"}, network="lenet5")
+
+
+def test_a_switch_that_a_recipe_turns_on_can_be_turned_off():
+    assert config_options.configured({"recipe": "imagenet"}, network="densenet121").optimizer.nesterov
+    options = {"recipe": "imagenet", "nesterov": False}
+    assert not config_options.configured(options, network="densenet121").optimizer.nesterov
+
+
+def test_the_flags_of_switches(trained):
+    said = trained("lenet5", "nesterov=true", "decay_all=true", "--no-nesterov", "--decay-all")["training"]
+    assert (said["optimizer"]["nesterov"], said["optimizer"]["decay_all"]) == (False, True)
+
+
+def test_every_option_of_a_recipe_may_be_overridden(trained):
+    said = trained("lenet5_lecture", "--recipe", "cifar10", "--input", "1x32x32")["training"]
+    assert (said["recipe"], said["epochs"], said["images"]["augment"]) == ("cifar10", 0.1, "none")

@@ -90,6 +90,14 @@ def test_the_same_command_may_be_given_again(striate, given, begun):
     assert (done.status, done.err) == (0, "")
 
 
+def test_the_loss_may_be_given_as_it_was(striate, failure, given, tmp_path):
+    begun = tmp_path / "run"
+    words = (*given, "--epochs", 1, "--loss")
+    assert striate(*words, "auto", "--out", begun).status == 0
+    assert striate(*words, "auto", "--resume", begun).status == 0
+    assert "loss.name=cross-entropy, not focal" in failure(*words, "focal", "--resume", begun, status=2)
+
+
 def test_what_cannot_be_gone_on_with(failure, given, begun, data, net, tmp_path):
     before = states(begun)
     goes = "a run goes on as it began. Leave the option out, or train anew without --resume."

@@ -106,23 +106,29 @@ def test_find_lr(striate, given, tmp_path, monkeypatch):
         ("--plot a.svg", "--plot goes with --find-lr."),
         ("--find-lr --plot a.png", "--plot a.png: must end with .svg."),
         ("--find-lr --plot no/a.svg", "--plot no/a.svg: there is no folder no."),
+        ("--find-lr --plot a.svg", "--plot a.svg: is a folder; name the file to write, such as rates.svg."),
+        ("--sanity --out run", "--sanity makes no run folder; leave out --out."),
         (
             "--find-lr --out run",
             "--find-lr makes no run folder; leave out --out. --plot FILE.svg keeps its picture.",
         ),
     ],
-    ids="folds members both rates sanity bagging folds-bagging plot plot-name plot-folder rates-out".split(),
+    ids=(
+        "folds members both rates sanity bagging folds-bagging plot plot-name plot-folder plot-is-folder sanity-out "
+        "rates-out"
+    ).split(),
 )
 def test_bad_usage(failure, given, tmp_path, monkeypatch, words, message):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.svg").mkdir()
     before = files_below(tmp_path)
     assert failure(*given, *words.split(), status=2) == message
     assert files_below(tmp_path) == before
 
 
 def test_what_cannot_be_done(failure, given, tmp_path):
-    text = failure(*given, "--folds", 17)
-    assert text.startswith("folds=17: must be at most 16, the number of images of the class 'cat'.")
+    text = failure(*given, "--folds", 17, status=2)
+    assert text.startswith("--folds 17: must be at most 16, the number of images of the class 'cat'.")
     for mode in ("--folds", "--members"):
         text = failure(*given, mode, 2, "--out", tmp_path / "set")
         assert text == f"{tmp_path / 'set'}: already exists; choose another --out (out=…), or remove it."

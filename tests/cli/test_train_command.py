@@ -155,7 +155,7 @@ def test_flags_beat_overrides_which_beat_the_file(striate, data, net, tmp_path):
         (["optimzer.lr=1"], "there is no option 'optimzer'. Did you mean 'optimizer'?"),
         (["lr"], "'lr': write an option and its value as optimizer.lr=0.1."),
         (["lr=["], "'lr=[': its value cannot be read; put a text in quotes."),
-        (["lr=fast"], "--lr 'fast' must be a valid number."),
+        (["lr=fast"], "lr='fast' must be a valid number."),
         (["--config", "none.yaml"], "none.yaml: No such file or directory."),
     ],
     ids=["leaf", "group", "form", "yaml", "value", "file"],

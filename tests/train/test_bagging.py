@@ -141,7 +141,7 @@ def test_evaluations_are_of_each_and_of_the_mean(folder):
     assert measured.accuracy == (mean.argmax(1) == targets).mean()
 
 
-def test_an_ensemble_prints_well_and_is_found(folder):
+def test_an_ensemble_prints_well_and_is_found(folder, tmp_path):
     ensemble = open_runs(folder)
     assert repr(ensemble) == f"Ensemble({str(folder)!r}: 3 of tiny on toy, 3 classes)"
     assert "3 of tiny on toy" in ensemble._repr_html_()
@@ -150,9 +150,15 @@ def test_an_ensemble_prints_well_and_is_found(folder):
     assert message_of(RunError, open_runs, folder.parent) == (
         f"{folder.parent}: not a run folder; it has no run.yaml."
     )
+    for held, (file, one) in enumerate((("folds.json", "fold-1"), ("ensemble.json", "member-1"))):
+        several = tmp_path / str(held)
+        several.mkdir()
+        (several / file).write_text("{}")
+        text = f"{several}: holds several runs; name one of them, such as {several / one}."
+        assert message_of(RunError, st.Run, several) == text
     (folder.parent / "folds.json").write_text("{}")
     assert message_of(RunError, open_runs, folder.parent) == (
-        f"{folder.parent}: holds the runs of several folds; name one of them, such as {folder.parent / 'fold-1'}."
+        f"{folder.parent}: holds several runs; name one of them, such as {folder.parent / 'fold-1'}."
     )
 
 

@@ -218,3 +218,10 @@ def test_a_damaged_file(tmp_path, text, says):
     file = tmp_path / "folds.json"
     file.write_text(text)
     assert message_of(RunError, st.cross_validate, tiny(), toy_source(), 2, out=tmp_path) == f"{file}: {says}"
+
+
+@pytest.mark.parametrize("k", ["3", 2.0, None], ids=repr)
+def test_folds_are_counted_in_whole_numbers(k, tmp_path):
+    text = message_of(ConfigError, st.cross_validate, tiny(), toy_source(), k, out=tmp_path / "cv")
+    assert text == f"folds={k!r}: must be a whole number of at least 2."
+    assert not (tmp_path / "cv").exists()

@@ -135,6 +135,11 @@ def test_by_its_name():
     assert named.fingerprint == FoldSource(digits(), 2, 5, 7).fingerprint
     assert fold("2/5:digits").fingerprint == FoldSource(digits(), 2, 5).fingerprint
     assert len(named.targets["val"]) in (287, 288)  # of 1,149 + 289
+    assert fold(f"2/5@{2**63 - 1}:digits").name == f"fold:2/5@{2**63 - 1}:digits"
+    seeds = "a whole number, 0 to 2**63 - 1."
+    assert message_of(ConfigError, fold, f"2/5@{2**63}:digits") == f"seed={2**63}: must be {seeds}"
+    assert message_of(ConfigError, FoldSource, toy_source(), 1, 3, 1.5) == f"seed=1.5: must be {seeds}"
+    assert message_of(DataError, fold, "٢/5:digits").startswith("fold:٢/5:digits: must be fold:")
     assert message_of(DataError, fold, "2:digits") == (
         "fold:2:digits: must be fold:NUMBER/FOLDS:DATA, such as fold:2/5:digits."
     )

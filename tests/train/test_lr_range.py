@@ -105,7 +105,12 @@ def test_a_range_in_which_nothing_is_learned():
 def test_what_cannot_be():
     given = (tiny(), toy_source())
     assert message_of(ConfigError, st.find_lr, *given, low=2.0, high=1.0).startswith("low=2, high=1: must be")
-    assert message_of(ConfigError, st.find_lr, *given, steps=3) == "steps=3: must be 10 or more."
+    assert (
+        message_of(ConfigError, st.find_lr, *given, steps=3) == "steps=3: must be a whole number, 10 or more."
+    )
+    text = message_of(ConfigError, st.find_lr, *given, steps="x")
+    assert text == "steps='x': must be a whole number, 10 or more."
+    assert message_of(ConfigError, st.find_lr, *given, low="x") == "low='x': must be a rate above 0."
     assert "give config or options" in message_of(ConfigError, st.find_lr, *given, config=quick(), lr=1.0)
     assert message_of(DataError, st.find_lr, "lenet5", "digit").startswith("no data called 'digit'")
     with pytest.raises(

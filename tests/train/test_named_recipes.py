@@ -167,7 +167,7 @@ def test_a_later_option_replaces_only_itself():
         batch_size=8,
         precision="bf16",
         optimizer={"name": "sgd", "lr": 0.125, "momentum": 0.5, "nesterov": True, "weight_decay": 5e-4},
-        schedule={"name": "one-cycle", "warmup": 0},
+        schedule="one-cycle",
         averaging={"ema": None},
         augment="kind: striate augmentation\neffects: [{RandomCrop: {margin: 2}}, HorizontalFlip]\n",
     )
@@ -190,7 +190,7 @@ def test_an_alias_has_the_recipes_of_its_network():
 
 
 UNKNOWN = {
-    "near": ("resnet20", "cifar", "one of resnet20: cifar10, fashion-mnist. Did you mean 'cifar10'?"),
+    "near": ("resnet20", "cifar", "one of resnet20: cifar10, fashion-mnist, flowers. Did you mean 'cifar10'?"),
     "far": ("lenet1", "imagenet", "one of lenet1: digits, mnist."),
     "near a network": (
         "resnet-20",
@@ -224,13 +224,11 @@ def test_other_networks_have_none():
 def test_a_run_with_a_recipe(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     options = {"epochs": 0.2, "augment": "none", "device": "cpu"}
-    run = st.fit(
-        "lenet5_lecture", "digits", recipe="flowers", stored_size=None, lr=0.01, out="run", **options
-    )
+    run = st.fit("resnet20", "digits", recipe="flowers", stored_size=None, lr=0.01, out="run", **options)
     record = RunFolder.open(run.path).record
     assert (record.training.recipe, record.network.input) == ("flowers", (3, 64, 64))
     assert (record.training.batch_size, record.training.optimizer.lr) == (32, 0.01)
-    described = zoo.lenet5_lecture().with_input((3, 32, 32))
+    described = zoo.resnet20().with_input((3, 32, 32))
     own = st.fit(described, "digits", recipe="flowers", stored_size=None, out="own", **options)
     assert own.network.input == (3, 32, 32), "a description keeps its input"
     text = (run.path / "run.yaml").read_text(encoding="utf-8")
@@ -310,3 +308,16 @@ def test_a_malformed_file(case):
     message = message_of(ConfigError, read_recipes, text)
     assert part in message
     assert "\n" not in message
+
+
+def test_a_configuration_that_only_names_a_recipe_is_refused():
+    expected = (
+        "config names the recipe 'digits' and has none of its options; give recipe='digits' and the others as options "
+        "in the place of config."
+    )
+    named = TrainConfig(recipe="digits", seed=7)
+    assert message_of(ConfigError, st.fit, "lenet5", "digits", config=named) == expected
+    resolved = configured("lenet5", None, {"recipe": "digits", "epochs": 1.0, "batch_size": 16})
+    assert configured("lenet5", resolved, {}) == resolved
+    text = message_of(ConfigError, configured, "lenet5", TrainConfig(recipe="mine"), {})
+    assert text.startswith("training: recipe='mine' must be one of lenet5: ")

@@ -2,13 +2,22 @@
 
 import dataclasses
 import math
+import re
+from fnmatch import fnmatchcase
+from pathlib import Path
 
 import pytest
 from toys import message_of
 
+import striate as st
+from striate import zoo
 from striate.errors import ConfigError
+from striate.nn import build
 from striate.train import TrainConfig
-from striate.train.config import GROUPS, LEAVES
+from striate.train.config import GROUPS, LEAVES, ScheduleConfig
+from striate.train.config.reading import read_config
+from striate.train.methods import check_schedule
+from striate.train.recipes import merged_with_recipe
 
 NAMES = [*(field.name for field in dataclasses.fields(TrainConfig)), *LEAVES]
 WITHOUT_NAMES = {group for group, kind in GROUPS.items() if "name" not in kind.__dataclass_fields__}
@@ -153,3 +162,29 @@ def test_every_option_says_what_it_is():
         help = field.metadata["help"]
         assert help.endswith(".")
         assert 10 < len(help) < 90
+
+
+@pytest.mark.parametrize("value", [3, None, True, [1]], ids=repr)
+def test_what_is_no_group_is_refused(value):
+    given = {"optimizer": "a name, or a mapping of options", "images": "a mapping of options"}
+    for group, allowed in given.items():
+        expected = f"{group}={value!r}: must be {allowed}."
+        assert message_of(ConfigError, TrainConfig, **{group: value}) == expected
+        assert message_of(ConfigError, st.fit, "lenet5", "digits", **{group: value}) == expected
+    assert (
+        message_of(ConfigError, TrainConfig, images="grey") == "images='grey': must be a mapping of options."
+    )
+
+
+def test_the_options_in_the_docs(tmp_path):
+    """What the page of training shows is a configuration, and its patterns meet weights of LeNet-5."""
+    page = (Path(__file__).parents[2] / "docs" / "train.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "training.yaml").write_text(block, encoding="utf-8")
+    config = merged_with_recipe("lenet5", [read_config(tmp_path / "training.yaml")])
+    check_schedule(config.schedule, config.epochs)
+    assert f"--config training.yaml optimizer.betas=[0.9,0.95] --epochs {config.epochs:g}" in page
+    paths = [name for name, _ in build(zoo.lenet5()).named_parameters()]
+    assert [sum(fnmatchcase(path, group.paths) for path in paths) for group in config.optimizer.groups] == [2]
+    options = re.search(r"--schedule step --every (\d+)", page)
+    check_schedule(ScheduleConfig(name="step", every=float(options[1])), TrainConfig().epochs)

@@ -20,7 +20,7 @@ from striate.train.summary import Summary, summarize
 from striate.train.summary.history import read_history, smoothed
 from striate.train.summary.matrix import matrix
 from striate.train.summary.scales import Scale, fitting
-from striate.train.summary.worst import confusions, mistaken_for, worst_classes
+from striate.train.summary.worst import confusions, worst_classes
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 EVIL = (
@@ -136,6 +136,40 @@ def test_names_are_no_markup(tmp_path):
     summary.save(tmp_path / "x.png")  # $ begins no formula
 
 
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        pytest.param({"loss": 1e308}, None, id="loss"),
+        pytest.param(
+            {"loss": float("inf"), "lr": float("nan"), "images_per_second": float("inf")},
+            None,
+            id="not-finite",
+        ),
+        pytest.param({"measure": "$\\\\frac{" * 100, "accuracy": -1e300}, None, id="measure"),
+        pytest.param({"step": 10**400}, "OverflowError", id="step"),
+        pytest.param({"epoch": 1e300}, "is not from 0 to 1e+09", id="epoch"),
+        pytest.param({"steps": "x"}, "ValueError", id="steps"),
+        pytest.param({"time": float("inf")}, "is not from 0 to 1e+12", id="time"),
+    ],
+)
+def test_odd_values_of_a_log(run, tmp_path, change, problem):
+    """They leave gaps, or are told in one sentence; nothing else comes of them."""
+    copy = shutil.copytree(run, tmp_path / "run")
+    rows = [json.loads(line) for line in (copy / "events.jsonl").read_text().splitlines()]
+    changed = [row | {name: value for name, value in change.items() if name in row} for row in rows]
+    assert changed != rows
+    (copy / "events.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in changed))
+    if problem is None:
+        summary = st.Run(copy).summary(data=toy_source())
+        summary.save_in_run()
+        Page(summary.html)
+        assert "nan" not in "".join(Page(summary.html).words)
+    else:
+        text = message_of(RunError, st.Run(copy).summary, data=toy_source())
+        assert text.startswith(f"{copy / 'events.jsonl'}: is damaged (")
+        assert problem in text
+
+
 def test_history_is_that_of_the_events(tmp_path):
     events = trained(tmp_path / "run", epochs=3.0)
     history = read_history(tmp_path / "run")
@@ -240,8 +274,8 @@ def test_the_worst():
     worst = worst_classes(measured)
     assert [c.name for c in worst] == ["class 0", "class 1", "class 2"]
     assert [c.f1 for c in worst] == pytest.approx([1 / 3, 2 / 5, 4 / 5])
-    assert mistaken_for(measured, 0) == ("class 1", 2)
-    assert mistaken_for(measured, 2) is None
+    assert measured.mistaken_for(0) == ("class 1", 2)
+    assert measured.mistaken_for(2) is None
     assert len(worst_classes(measured, 2)) == 2
 
 
@@ -389,16 +423,23 @@ def test_the_commands(striate, failure, tmp_path, monkeypatch):
     assert text == "--log and --folds do not go together; trackers are told of a single run."
 
 
-def test_a_summary_that_cannot_be_written_does_not_fail_the_run(striate, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        pytest.param(RunError("the disk is full."), "the disk is full.", id="foreseen"),
+        pytest.param(ValueError("no\nway"), "ValueError: no way", id="unforeseen"),
+    ],
+)
+def test_a_summary_that_cannot_be_written_does_not_fail_the_run(striate, tmp_path, monkeypatch, error, told):
     monkeypatch.chdir(tmp_path)
     tiny(10).save("net.yaml")
 
     def full(self):
-        raise RunError("the disk is full.")
+        raise error
 
     monkeypatch.setattr(Summary, "save_in_run", full)
     done = striate(
         "train", "net.yaml", "--data", "digits", "--epochs", 0.1, "--device", "cpu", "--out", "run"
     )
-    assert (done.status, done.err) == (0, "warning: no summary was written: the disk is full.\n")
+    assert (done.status, done.err) == (0, f"warning: no summary was written: {told}\n")
     assert isinstance(st.Run("run").evaluate("val"), Evaluation)

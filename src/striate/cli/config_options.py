@@ -65,7 +65,7 @@ def configured(
         network: What is to be trained anew; a recipe that is named, of this network, lies below them.
 
     Raises:
-        UsageError: if it refuses a value; naming the flag.
+        UsageError: if it refuses a value; naming the flag, if it came from one.
     """
     given = dict(options)
     overrides, file = given.pop("overrides", None) or [], given.pop("config_file", None)
@@ -74,15 +74,12 @@ def configured(
         layers = [begun or {}, read_config(file) if file else {}, *map(parse_override, overrides), flags]
         return merged(layers) if network is None else merged_with_recipe(network, layers)
     except ConfigError as error:
-        flagged = _OPTION.sub(_flagged, str(error))
-        raise UsageError(flagged) from None
 
+        def said(found: re.Match[str]) -> str:
+            name = found[1]
+            return f"--{name.replace('_', '-')} " if name in flags else f"{name}="
 
-def _flagged(found: re.Match[str]) -> str:
-    """Return the flag of an option, or the option where it has none."""
-    name = found[1]
-    has_flag = any(flag.name == name for flag in _flags(TrainConfig, None))
-    return f"--{name.replace('_', '-')} " if has_flag else f"{name}="
+        raise UsageError(_OPTION.sub(said, str(error))) from None
 
 
 def _keyword(parameter: inspect.Parameter) -> inspect.Parameter:
@@ -103,7 +100,7 @@ def _flags(config: type[Any], group: str | None) -> list[inspect.Parameter]:
         name = group if group and field.name == "name" else field.name
         dashed = name.replace("_", "-")
         default = "" if field.default in (None, False) else f"  [default: {field.default}]"
-        switch = f"--{dashed}/--no-{dashed}" if field.default is True else f"--{dashed}"
+        switch = f"--{dashed}/--no-{dashed}" if kind is bool else f"--{dashed}"
         option = typer.Option(switch, help=f"{field.metadata['help']}{default}", show_default=False)
         flags.append(
             inspect.Parameter(

@@ -9,14 +9,13 @@ import typer
 
 from striate.cli.arguments import UsageError
 from striate.cli.console import say
-from striate.cli.eval_command import RUN_HELP
 from striate.cli.train_command import DATA_HELP
 
 __all__ = ["command"]
 
 
 def command(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help=RUN_HELP)],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
     out: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="A .html or .png file.  [default: RUN/summary.html and .png]"),

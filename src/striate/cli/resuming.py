@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from striate.spec import Network
 from striate.train.config import TrainConfig
 from striate.train.config.reading import to_data
 from striate.train.events import Event
+from striate.train.settings import settings
 
 if TYPE_CHECKING:
     from striate.run import Run
@@ -46,7 +48,7 @@ def resumed(
     record = RunFolder.open(path).record
     if network is not None:
         _check_network(path, record, network)
-    _check_options(path, record.training, options)
+    _check_options(path, record, options)
     return resume(path, data, on_event=show, log=log)
 
 
@@ -76,21 +78,15 @@ def _check_network(path: Path, record: RunRecord, name: str) -> None:
         )
 
 
-def _check_options(path: Path, begun: TrainConfig, options: Mapping[str, Any]) -> None:
-    given = configured(options, to_data(begun))
-    for (name, wanted), (_, had) in zip(_leaves(given), _leaves(begun), strict=True):
-        if wanted != had:
+def _check_options(path: Path, record: RunRecord, options: Mapping[str, Any]) -> None:
+    from striate.train.losses import chosen_loss
+
+    begun = settings(record.training)
+    said = configured(options, to_data(record.training))
+    given = replace(said, loss=chosen_loss(said.loss, several_labels=record.several_labels))
+    for name, wanted in settings(given).items():
+        if wanted != begun[name]:
             raise UsageError(
-                f"--resume {path}: the run began with {name}={had}, not {wanted}; a run goes on as it began. Leave the "
-                "option out, or train anew without --resume."
+                f"--resume {path}: the run began with {name}={begun[name]}, not {wanted}; a run goes on as it began. "
+                "Leave the option out, or train anew without --resume."
             )
-
-
-def _leaves(config: TrainConfig) -> list[tuple[str, object]]:
-    leaves: list[tuple[str, object]] = []
-    for name, value in to_data(config).items():
-        if isinstance(value, dict):
-            leaves += [(f"{name}.{inner}", found) for inner, found in value.items()]
-        else:
-            leaves.append((name, value))
-    return leaves

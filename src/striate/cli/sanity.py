@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
-from striate.cli.arguments import UsageError
 from striate.cli.console import say
 from striate.spec import Network
 from striate.train.config import TrainConfig
@@ -19,16 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["show_sanity"]
 
 
-def show_sanity(
-    network: Network, data: Source, config: TrainConfig, out: Path | None, *, as_json: bool
-) -> None:
-    """Try it and print the verdict; exit with status 1 if it fails.
-
-    Raises:
-        UsageError: if a run folder is to be made.
-    """
-    if out is not None:
-        raise UsageError(f"--out {out}: --sanity makes no run folder; leave out one of the two.")
+def show_sanity(network: Network, data: Source, config: TrainConfig, *, as_json: bool) -> None:
+    """Try it and print the verdict; exit with status 1 if it fails."""
     from striate.run import sanity
 
     found = sanity(network, data, config=config)

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 from striate.cli.arguments import UsageError
 from striate.cli.console import say
+from striate.errors import ConfigError
 from striate.spec import Network
+from striate.spec.files import write
 from striate.train.config import TrainConfig
 from striate.train.events import Event, Started
 
@@ -41,6 +43,8 @@ def check_modes(given: Mapping[str, object]) -> None:
         raise UsageError("--resume goes on in the folder of the run; leave out --out.")
     if "--prove-resume" in said and "--out" in said:
         raise UsageError("--prove-resume makes no run folder; leave out --out.")
+    if "--sanity" in said and "--out" in said:
+        raise UsageError("--sanity makes no run folder; leave out --out.")
     if "--find-lr" in said and "--out" in said:
         raise UsageError("--find-lr makes no run folder; leave out --out. --plot FILE.svg keeps its picture.")
     for flag, least in (("--folds", 2), ("--members", 1)):
@@ -52,6 +56,8 @@ def check_modes(given: Mapping[str, object]) -> None:
         raise UsageError(f"--plot {plot}: must end with .svg.")
     if isinstance(plot, Path) and not plot.parent.is_dir():
         raise UsageError(f"--plot {plot}: there is no folder {plot.parent}.")
+    if isinstance(plot, Path) and plot.is_dir():
+        raise UsageError(f"--plot {plot}: is a folder; name the file to write, such as rates.svg.")
 
 
 def show_folds(
@@ -64,11 +70,21 @@ def show_folds(
     *,
     as_json: bool,
 ) -> None:
-    """Cross-validate, telling of each run, and print what the folds reached."""
+    """Cross-validate, telling of each run, and print what the folds reached.
+
+    Raises:
+        UsageError: if the images cannot be divided into so many folds.
+    """
     from striate.several import cross_validate
 
     told = show if as_json else _headed(show)
-    done = cross_validate(network, data, k, out=out, config=config, on_event=told)
+    try:
+        done = cross_validate(network, data, k, out=out, config=config, on_event=told)
+    except ConfigError as error:
+        words = str(error)
+        if not words.startswith(f"folds={k}: "):
+            raise
+        raise UsageError(words.replace(f"folds={k}: ", f"--folds {k}: ", 1)) from None
     say(json.dumps(done.to_data()) if as_json else f"\n{done}")
 
 
@@ -115,7 +131,7 @@ def show_rates(
 
     found = find_lr(network, data, config=config)
     if plot is not None:
-        plot.write_text(found.plot(), encoding="utf-8")
+        write(plot, found.plot())
     if as_json:
         say(json.dumps(found.to_data()))
     else:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TextIO
 from striate.cli.arguments import UsageError
 from striate.cli.console import say, warn
 from striate.errors import StriateError, unknown_name
+from striate.train.readers import READERS, ReaderWarning
 
 if TYPE_CHECKING:
     from striate.data import Source
@@ -18,14 +19,13 @@ if TYPE_CHECKING:
 __all__ = ["LOG_HELP", "check_log", "plain_reader_warnings", "write_summary"]
 
 LOG_HELP = "Also tell the run to mlflow or wandb; may be given twice."
-_TRACKERS = ("mlflow", "wandb")
 
 
 def check_log(names: Sequence[str], mode: str | None) -> None:
     """Raise `UsageError` if there is no such tracker, or ``mode``, a flag, makes another thing than one run."""
     for name in names:
-        if name not in _TRACKERS:
-            raise UsageError(f"--log: {unknown_name('tracker', name, _TRACKERS)}")
+        if name not in READERS:
+            raise UsageError(f"--log: {unknown_name('tracker', name, READERS)}")
     if names and mode is not None:
         raise UsageError(f"--log and {mode} do not go together; trackers are told of a single run.")
 
@@ -33,8 +33,6 @@ def check_log(names: Sequence[str], mode: str | None) -> None:
 @contextmanager
 def plain_reader_warnings() -> Iterator[None]:
     """Print what befalls a tracker as one line, not as a warning of Python with its place."""
-    from striate.train.readers import ReaderWarning
-
     with warnings.catch_warnings():
         warnings.simplefilter("always", ReaderWarning)
         elsewhere = warnings.showwarning
@@ -60,8 +58,9 @@ def write_summary(run: Run, data: str | Source | None, device: str, *, quiet: bo
     """Write the summary into the run folder and say where; what prevents it is told, for the run is whole without."""
     try:
         page, _ = run.summary(data=data, device=device).save_in_run()
-    except StriateError as error:
-        warn(f"warning: no summary was written: {error}")
+    except Exception as error:  # whatever it is, the run has come to its end
+        told = str(error) if isinstance(error, StriateError) else f"{type(error).__name__}: {error}"
+        warn(f"warning: no summary was written: {' '.join(told.split())}")
         return
     if not quiet:
         say(f"summary: {page}")

@@ -73,7 +73,8 @@ def command(
     ] = None,
     log: Annotated[list[str] | None, typer.Option(metavar="TRACKER", help=LOG_HELP)] = None,
     summary: Annotated[
-        bool, typer.Option("--summary/--no-summary", help="Write summary.html and summary.png at the end.")
+        bool,
+        typer.Option("--summary/--no-summary", help="Write summary.html and summary.png of a single run."),
     ] = True,
     **options: Any,
 ) -> None:
@@ -128,7 +129,7 @@ def command(
         show_proof(described, data, config, as_json=as_json)
         return
     if sanity:
-        show_sanity(described, source, config, out, as_json=as_json)
+        show_sanity(described, source, config, as_json=as_json)
         return
     if find_lr:
         show_rates(described, source, config, plot, as_json=as_json)

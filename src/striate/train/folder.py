@@ -34,7 +34,13 @@ from striate.train.checkpoint import CHECKPOINT, model_tensors
 from striate.train.config import TrainConfig
 from striate.train.config.reading import to_data
 
-__all__ = ["RunFolder", "RunRecord", "file_name"]
+__all__ = ["FOLDS", "MEMBERS", "RunFolder", "RunRecord", "file_name"]
+
+MEMBERS = "ensemble.json"
+"""The file that describes a folder of members, ``member-1``, ``member-2``, …"""
+
+FOLDS = "folds.json"
+"""The file that describes a folder of folds, ``fold-1``, ``fold-2``, …"""
 
 SCHEMA_VERSION = 2
 _KIND = "striate run"
@@ -238,6 +244,9 @@ class RunFolder:
             raise RunError(f"{path}: no such run folder.")
         file = path / "run.yaml"
         if not file.is_file():
+            for several, one in ((MEMBERS, "member-1"), (FOLDS, "fold-1")):
+                if (path / several).is_file():
+                    raise RunError(f"{path}: holds several runs; name one of them, such as {path / one}.")
             raise RunError(f"{path}: not a run folder; it has no run.yaml.")
         try:
             if file.stat().st_size > _MAX_BYTES:

@@ -9,14 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from striate.data import FoldSource, Source
+from striate.data.sources.folding import check_fold_count
 from striate.train.config import TrainConfig
 from striate.train.scores import Scores
 from striate.train.series import Part
 
-__all__ = ["FOLDS", "CrossValidation", "fold_parts", "told_folds"]
-
-FOLDS = "folds.json"
-"""The file that describes a folder of folds."""
+__all__ = ["CrossValidation", "fold_parts", "told_folds"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -60,7 +58,8 @@ def fold_parts(source: Source, k: int, config: TrainConfig) -> Sequence[Part]:
     Raises:
         ConfigError, DataError: as `FoldSource`.
     """
+    check_fold_count(k)
     return [
         Part(name=f"fold-{i}", source=FoldSource(source, i, k, config.seed), config=config)
-        for i in range(1, max(k, 1) + 1)
+        for i in range(1, k + 1)
     ]

@@ -12,13 +12,10 @@ from striate.data import BagSource, Source
 from striate.errors import ConfigError, RunError, bad_argument
 from striate.train.config import TrainConfig
 from striate.train.ensemble import check_members
-from striate.train.folder import RunFolder
+from striate.train.folder import MEMBERS, RunFolder
 from striate.train.series import Part, read_series
 
-__all__ = ["MEMBERS", "EnsembleFolder", "member_parts", "told_members"]
-
-MEMBERS = "ensemble.json"
-"""The file that describes a folder of members."""
+__all__ = ["EnsembleFolder", "member_parts", "told_members"]
 
 _KIND = "striate ensemble"
 _MOST = 1000

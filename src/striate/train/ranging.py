@@ -15,7 +15,7 @@ from striate.errors import ConfigError
 from striate.spec import Network
 from striate.train.config import TrainConfig
 from striate.train.diverge import NotFinite
-from striate.train.methods.finder import RateRange, find_rates
+from striate.train.methods.finder import RateRange, check_range, find_rates
 from striate.train.prepare import Prepared, prepare, resolve_device
 from striate.train.stepping import Stepper
 
@@ -48,6 +48,7 @@ def find_lr(
         ConfigError, DataError, ShapeError: as `train`; or unless ``0 < low < high`` and ``steps`` is 10 or more.
         TrainingError: if the loss is no number within the first two steps.
     """
+    check_range(low, high, steps)
     if isinstance(network, nn.Module):
         try:
             network = copy.deepcopy(network)

@@ -11,8 +11,9 @@ from typing import Any
 from torch import nn
 
 from striate.data import Source
-from striate.errors import RunError
+from striate.errors import DescriptionError, RunError
 from striate.spec import Network
+from striate.spec.files import write
 from striate.train.config import TrainConfig
 from striate.train.folder import RunFolder, file_name
 from striate.train.losses import chosen_loss
@@ -116,12 +117,8 @@ def write_series(file: Path, data: Mapping[str, Any]) -> None:
     Raises:
         RunError: if it cannot be written.
     """
-    part = file.with_suffix(".part")
+    text = json.dumps({"kind": data["kind"], "schema": SCHEMA_VERSION} | dict(data), indent=1)
     try:
-        part.write_text(
-            json.dumps({"kind": data["kind"], "schema": SCHEMA_VERSION} | dict(data), indent=1) + "\n",
-            encoding="utf-8",
-        )
-        part.replace(file)
-    except OSError as error:
-        raise RunError(f"{file}: cannot be written: {error.strerror or error}.") from None
+        write(file, f"{text}\n")
+    except DescriptionError as error:
+        raise RunError(str(error)) from None

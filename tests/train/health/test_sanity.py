@@ -150,10 +150,10 @@ def test_several_labels_an_image():
     assert found.limit == pytest.approx(0.05 * np.log(2))
 
 
-@pytest.mark.parametrize("steps", [0, -1])
+@pytest.mark.parametrize("steps", [0, -1, "x", 2.0])
 def test_steps_below_one(steps):
     text = message_of(ConfigError, overfit_batch, tiny(), toy_source(), quick(), steps=steps)
-    assert text == f"steps={steps}: must be 1 or more."
+    assert text == f"steps={steps!r}: must be a whole number, 1 or more."
 
 
 def test_on_the_command_line(striate, tmp_path, monkeypatch):
@@ -168,5 +168,5 @@ def test_on_the_command_line(striate, tmp_path, monkeypatch):
     assert (data["ok"], data["images"], len(data["causes"])) == (False, 16, 1)
     refused = striate(*common, "--out", "x")
     assert refused.status == 2
-    assert refused.err == "striate: --out x: --sanity makes no run folder; leave out one of the two.\n"
+    assert refused.err == "striate: --sanity makes no run folder; leave out --out.\n"
     assert files_below(tmp_path) == []

@@ -7,8 +7,10 @@ import time
 import zlib
 
 import pytest
-from toys import message_of, tiny, trained
+from toys import message_of, quick, tiny, toy_source, trained
 
+import striate as st
+from striate import run
 from striate.errors import ConfigError
 from striate.train import Finished, RunFolder, StepDone, TrainConfig, Validated
 from striate.train.readers import Readers, ReaderWarning, check_readers, reader, telling
@@ -206,6 +208,7 @@ class Broken:
 
     def __init__(self):
         self.taken = 0
+        self.closed = 0
 
     def show(self, event):
         self.taken += 1
@@ -213,7 +216,8 @@ class Broken:
             raise ConnectionError("the server is\naway")
 
     def close(self):
-        raise AssertionError("nothing is left to close")
+        self.closed += 1
+        raise ConnectionError("still away")
 
 
 class Slow:
@@ -250,7 +254,7 @@ def test_a_reader_that_fails_is_told_no_more(stand_in, tmp_path):
     (warning,) = warned
     expected = "mlflow is told no more of the run: ConnectionError: the server is away."
     assert str(warning.message).startswith(expected)
-    assert broken.taken == 3
+    assert (broken.taken, broken.closed) == (3, 1)
 
 
 def test_training_never_waits_for_a_reader(stand_in, tmp_path):
@@ -299,3 +303,23 @@ def test_configuration_is_that_of_the_run():
         "optimizer.name": "sgd",
         "optimizer.lr": 0.3,
     }
+
+
+def test_what_the_user_reads_with_comes_first(monkeypatch, tmp_path):
+    """A tracker may take long over the last event, and a signal may end the process then."""
+    told = []
+
+    class Recorded(Readers):
+        def show(self, event):
+            told.append(("tracker", event))
+
+    monkeypatch.setattr(run, "Readers", Recorded)
+    st.fit(
+        tiny(),
+        toy_source(),
+        out=tmp_path / "run",
+        config=quick(epochs=0.5),
+        on_event=lambda event: told.append(("user", event)),
+    )
+    assert [who for who, _ in told] == ["user", "tracker"] * (len(told) // 2)
+    assert isinstance(told[-1][1], Finished)

@@ -7,8 +7,8 @@ import re
 import numpy as np
 
 from striate.data.source import IntArray, Source
-from striate.data.sources.choosing import ChosenSource, check_readable, open_below
-from striate.errors import ConfigError, DataError, bad_argument
+from striate.data.sources.choosing import ChosenSource, check_readable, check_seed, open_below
+from striate.errors import DataError
 
 __all__ = ["BagSource", "bag", "drawn"]
 
@@ -41,8 +41,7 @@ class BagSource(ChosenSource):
     """
 
     def __init__(self, source: Source, seed: int) -> None:
-        if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
-            raise ConfigError(bad_argument("seed", seed, "a whole number, 0 to 2**63 - 1"))
+        check_seed(seed)
         source.check_split("train")
         check_readable(source, "train", "bags")
         rows = drawn(len(source.targets["train"]), seed)

@@ -11,9 +11,9 @@ import numpy as np
 
 from striate.data.decode import Record
 from striate.data.source import ByteArray, IntArray, Source
-from striate.errors import DataError
+from striate.errors import ConfigError, DataError, bad_argument
 
-__all__ = ["POOLED", "ChosenSource", "Rows", "check_readable", "open_below"]
+__all__ = ["POOLED", "ChosenSource", "Rows", "check_readable", "check_seed", "open_below"]
 
 POOLED = ("train", "val")
 
@@ -76,6 +76,12 @@ class ChosenSource(Source):
                     return None
                 parts.append(stored[taken])
         return np.concatenate(parts)
+
+
+def check_seed(seed: int) -> None:
+    """Raise `ConfigError` unless ``seed`` is one that images can be chosen by."""
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
+        raise ConfigError(bad_argument("seed", seed, "a whole number, 0 to 2**63 - 1"))
 
 
 def check_readable(source: Source, split: str, what: str) -> None:

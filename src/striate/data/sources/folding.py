@@ -8,10 +8,16 @@ from collections.abc import Sequence
 import numpy as np
 
 from striate.data.source import IntArray, Source, Targets
-from striate.data.sources.choosing import POOLED, ChosenSource, check_readable, open_below
+from striate.data.sources.choosing import (
+    POOLED,
+    ChosenSource,
+    check_readable,
+    check_seed,
+    open_below,
+)
 from striate.errors import ConfigError, DataError, bad_argument
 
-__all__ = ["FoldSource", "fold", "folds"]
+__all__ = ["FoldSource", "check_fold_count", "fold", "folds"]
 
 
 def folds(
@@ -25,14 +31,14 @@ def folds(
     Args:
         targets: Of all images, int64 ``(N,)``; or ``(N, K)``, several labels an image.
         k: How many folds.
-        seed: Another one divides otherwise.
+        seed: Another one divides otherwise; 0 to 2⁶³ − 1.
         class_names: What messages call the classes.
 
     Raises:
-        ConfigError: if ``k`` is below 2, or larger than the number of images of some class.
+        ConfigError: if ``k`` is below 2, or larger than the number of images of some class; if there is no such seed.
     """
-    if isinstance(k, bool) or not isinstance(k, int) or k < 2:
-        raise ConfigError(bad_argument("folds", k, "a whole number of at least 2"))
+    check_fold_count(k)
+    check_seed(seed)
     if len(targets) < k:
         raise ConfigError(bad_argument("folds", k, f"at most {len(targets)}, the number of images"))
     groups = np.zeros(len(targets), np.int64) if targets.ndim > 1 else targets.astype(np.int64, copy=False)
@@ -47,6 +53,12 @@ def folds(
         np.arange(len(targets)) % k
     )
     return [(np.flatnonzero(dealt != number), np.flatnonzero(dealt == number)) for number in range(k)]
+
+
+def check_fold_count(k: int) -> None:
+    """Raise `ConfigError` unless images can be divided into ``k`` folds, if there are enough."""
+    if isinstance(k, bool) or not isinstance(k, int) or k < 2:
+        raise ConfigError(bad_argument("folds", k, "a whole number of at least 2"))
 
 
 def _shuffled(groups: IntArray, seed: int, label: int) -> IntArray:
@@ -94,7 +106,7 @@ def _within(part: str, taken: IntArray, first: int) -> IntArray:
     return taken[taken < first] if part == "train" else taken[taken >= first] - first
 
 
-_LOCATION = re.compile(r"(\d{1,6})/(\d{1,6})(?:@(\d{1,18}))?:(.+)", re.DOTALL)
+_LOCATION = re.compile(r"(\d{1,6})/(\d{1,6})(?:@(\d{1,19}))?:(.+)", re.DOTALL | re.ASCII)
 
 
 def fold(location: str) -> FoldSource:

@@ -17,7 +17,7 @@ from typing import Any
 
 from striate.errors import ConfigError, DescriptionError, did_you_mean, listed, printable
 from striate.spec.files import parse_yaml
-from striate.train.config.training import GROUPS, LEAVES, TrainConfig
+from striate.train.config.training import GROUPS, LEAVES, TrainConfig, group_options
 
 __all__ = ["checked_options", "merged", "parse_override", "read_config", "to_data"]
 
@@ -29,6 +29,8 @@ Options = Mapping[str, Any]
 
 def read_config(path: str | Path) -> Options:
     """Return the options of a ``.yaml`` file.
+
+    Of a run's ``run.yaml`` they are all but the recipe, which is resolved in the others.
 
     Raises:
         ConfigError: if it cannot be read, or is no mapping of options.
@@ -48,6 +50,7 @@ def read_config(path: str | Path) -> Options:
         raise ConfigError(f"{name}: {error}") from None
     if isinstance(data, dict) and data.get("kind") == "striate run":
         data = data.get("training")
+        data = {k: v for k, v in data.items() if k != "recipe"} if isinstance(data, dict) else data
     if not isinstance(data, dict):
         raise ConfigError(f"{name}: a configuration is a mapping of options, such as 'epochs: 20'.")
     return checked_options(data, f"{name}: ")
@@ -90,26 +93,21 @@ def parse_override(text: str) -> Options:
 def merged(layers: Iterable[Options]) -> TrainConfig:
     """Return the configuration of several layers of options, of which the later count.
 
+    Within a layer the own name of an option counts more than its group.
+
     Raises:
         ConfigError: naming the option, the value it got and what is allowed.
     """
     together: dict[str, Any] = {}
     for layer in layers:
-        for key, value in layer.items():
+        for key, value in sorted(layer.items(), key=lambda option: option[0] in LEAVES):
             if key in LEAVES:
                 together.setdefault(LEAVES[key], {})[key] = value
             elif key in GROUPS:
-                together.setdefault(key, {}).update(_group(value))
+                together.setdefault(key, {}).update(group_options(key, value))
             else:
                 together[key] = value
     return TrainConfig(**together)
-
-
-def _group(value: Any) -> Options:
-    """Return the options of a group: of its name alone, of a mapping, or of the group itself."""
-    if dataclasses.is_dataclass(value):
-        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-    return {"name": value} if isinstance(value, str) else value
 
 
 def to_data(config: TrainConfig) -> dict[str, Any]:

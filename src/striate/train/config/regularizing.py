@@ -35,7 +35,7 @@ class LossConfig:
     focus: NotNegative = option(2.0, "Gamma of focal: how little sure answers count.")
     class_weights: Annotated[
         Literal["none", "balanced"] | tuple[Positive, ...], BeforeValidator(_class_weights)
-    ] = option("none", "none, balanced (rare classes count more), or a number for each class.")
+    ] = option("none", "none, balanced; numbers as an override: class_weights=[…].")
     sampling: Literal["shuffle", "balanced"] = option("shuffle", "balanced shows all classes equally often.")
 
 

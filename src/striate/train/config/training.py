@@ -15,14 +15,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from striate.errors import ConfigError, did_you_mean
+from striate.errors import ConfigError, bad_argument, did_you_mean
 from striate.train.config.base import Count, option, part
 from striate.train.config.keeping import CheckpointConfig
 from striate.train.config.optimizing import OptimizerConfig, ScheduleConfig
 from striate.train.config.regularizing import AveragingConfig, LossConfig, RegularizationConfig
 from striate.train.config.watching import HealthConfig
 
-__all__ = ["GROUPS", "LEAVES", "TrainConfig"]
+__all__ = ["GROUPS", "LEAVES", "TrainConfig", "group_options"]
 
 _STANDARDIZE = "standardize"
 _NONE = "none"
@@ -133,8 +133,8 @@ class TrainConfig:
                 names = [*known, *LEAVES]
                 hint = did_you_mean(name, names)
                 raise ConfigError(f"training has no option {name!r}.{hint} It takes: {', '.join(names)}.")
-            elif name in GROUPS and isinstance(value, Mapping | str):
-                grouped[name] = {"name": value} if isinstance(value, str) else dict(value)
+            elif name in GROUPS and not isinstance(value, GROUPS[name]):
+                grouped[name] = group_options(name, value)
             else:
                 own[name] = value
         for group, values in grouped.items():
@@ -154,3 +154,21 @@ LEAVES: Mapping[str, str] = MappingProxyType(
     {f.name: group for group, kind in GROUPS.items() for f in dataclasses.fields(kind) if f.name != "name"}
 )
 """The options of groups, each with its group; each has a name of its own."""
+
+
+def group_options(group: str, value: Any) -> dict[str, Any]:
+    """Return the options of a group: of its name alone, of a mapping, or of the group itself.
+
+    Raises:
+        ConfigError: if ``value`` is none of these.
+    """
+    kind = GROUPS[group]
+    if isinstance(value, kind):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(kind)}
+    if isinstance(value, Mapping):
+        return {str(name): given for name, given in value.items()}
+    named = any(field.name == "name" for field in dataclasses.fields(kind))
+    if named and isinstance(value, str):
+        return {"name": value}
+    allowed = "a name, or a mapping of options" if named else "a mapping of options"
+    raise ConfigError(bad_argument(group, value, allowed))

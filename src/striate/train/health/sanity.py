@@ -120,8 +120,8 @@ def overfit_batch(
     Raises:
         ConfigError, DataError, ShapeError: as `train`; or if ``steps`` is below 1.
     """
-    if steps < 1:
-        raise ConfigError(bad_argument("steps", steps, "1 or more"))
+    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
+        raise ConfigError(bad_argument("steps", steps, "a whole number, 1 or more"))
     if isinstance(network, nn.Module):
         try:
             network = copy.deepcopy(network)

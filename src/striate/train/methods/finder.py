@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from striate.errors import ConfigError, TrainingError, bad_argument
 
-__all__ = ["RateRange", "find_rates"]
+__all__ = ["RateRange", "check_range", "find_rates"]
 
 _ROWS = 12  # of the table
 _MEMORY = 0.9
@@ -134,10 +134,7 @@ def find_rates(
         ConfigError: unless ``0 < low < high`` and ``steps`` is 10 or more.
         TrainingError: if the loss is no number within the first two steps.
     """
-    if not 0 < low < high < math.inf:
-        raise ConfigError(f"low={low:g}, high={high:g}: must be rates above 0, low the smaller one.")
-    if steps < 10:
-        raise ConfigError(bad_argument("steps", steps, "10 or more"))
+    check_range(low, high, steps)
     lrs: list[float] = []
     losses: list[float] = []
     best = math.inf
@@ -163,6 +160,17 @@ def find_rates(
     bound = max(losses[: 1 + len(losses) // 10]) if diverged else math.inf
     smoothed = _smoothed(np.minimum(losses, bound))
     return RateRange(tuple(lrs), tuple(losses), tuple(smoothed.tolist()), diverged)
+
+
+def check_range(low: float, high: float, steps: int) -> None:
+    """Raise `ConfigError` unless ``0 < low < high`` and ``steps`` is 10 or more."""
+    for name, rate in (("low", low), ("high", high)):
+        if isinstance(rate, bool) or not isinstance(rate, int | float):
+            raise ConfigError(bad_argument(name, rate, "a rate above 0"))
+    if not 0 < low < high < math.inf:
+        raise ConfigError(f"low={low:g}, high={high:g}: must be rates above 0, low the smaller one.")
+    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 10:
+        raise ConfigError(bad_argument("steps", steps, "a whole number, 10 or more"))
 
 
 def _smoothed(losses: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -83,6 +83,14 @@ class Evaluation:
         """Expected calibration error: mean distance of accuracy and confidence, bin by bin (Guo et al. 2017)."""
         return calibration_error(self.calibration)
 
+    def mistaken_for(self, index: int) -> tuple[str, int] | None:
+        """Return what class ``index`` is most often called instead, and how often; None if never."""
+        others = [(count, j) for j, count in enumerate(self.confusion[index]) if count and j != index]
+        if not others:
+            return None
+        count, other = max(others, key=lambda pair: pair[0])
+        return self.classes[other].name, count
+
     def plot_calibration(self, path: str | Path) -> None:
         """Draw the reliability diagram: accuracy over confidence, and how many images have which.
 
@@ -119,17 +127,12 @@ class Evaluation:
         lines += ["", f"{'class':<{width}}  images  precision  recall     f1  most often called instead"]
         for i, c in enumerate(self.classes):
             shares = "".join(f"{percent(v):>{w}}" for v, w in ((c.precision, 11), (c.recall, 8), (c.f1, 7)))
-            lines.append(f"{c.name:<{width}}  {c.support:>6}{shares}  {self._mistaken_for(i)}".rstrip())
+            other = self.mistaken_for(i)
+            told = "" if other is None else f"{other[0]} ({other[1]})"
+            lines.append(f"{c.name:<{width}}  {c.support:>6}{shares}  {told}".rstrip())
         return "\n".join(lines)
 
     __repr__ = __str__
-
-    def _mistaken_for(self, index: int) -> str:
-        others = [(n, j) for j, n in enumerate(self.confusion[index]) if n and j != index]
-        if not others:
-            return ""
-        count, other = max(others, key=lambda pair: pair[0])
-        return f"{self.classes[other].name} ({count})"
 
     def _repr_html_(self) -> str:
         names = [escape(c.name) for c in self.classes]

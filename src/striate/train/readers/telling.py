@@ -6,6 +6,7 @@ import queue
 import threading
 import warnings
 from collections.abc import Iterable
+from contextlib import suppress
 
 from striate.errors import printable
 from striate.train.events import Event, Finished, Started
@@ -86,8 +87,13 @@ class _Told:
     def _tell(self) -> None:
         try:
             reader: Reader = new_reader(self.name)
-            while (event := self.events.get()) is not None:
-                reader.show(event)
+            try:
+                while (event := self.events.get()) is not None:
+                    reader.show(event)
+            except Exception:
+                with suppress(Exception):  # what was told before may still be passed on
+                    reader.close()
+                raise
             reader.close()
         except Exception as error:  # whatever it is, the run is worth more
             told = printable(" ".join(str(error).split())).rstrip(".")

@@ -2,6 +2,7 @@
 
 from striate.train.recipes.finding import (
     all_recipes,
+    check_applied,
     find_recipe,
     find_with_recipe,
     merged_with_recipe,
@@ -13,6 +14,7 @@ __all__ = [
     "Measured",
     "TrainingRecipe",
     "all_recipes",
+    "check_applied",
     "find_recipe",
     "find_with_recipe",
     "merged_with_recipe",

@@ -13,8 +13,16 @@ from striate.spec import Network
 from striate.train.config import TrainConfig
 from striate.train.config.reading import merged
 from striate.train.recipes.recipe import TrainingRecipe, read_recipes
+from striate.train.settings import changed_settings, settings
 
-__all__ = ["all_recipes", "find_recipe", "find_with_recipe", "merged_with_recipe", "recipes_of"]
+__all__ = [
+    "all_recipes",
+    "check_applied",
+    "find_recipe",
+    "find_with_recipe",
+    "merged_with_recipe",
+    "recipes_of",
+]
 
 
 @cache
@@ -75,6 +83,18 @@ def merged_with_recipe(network: str, layers: Sequence[Mapping[str, Any]]) -> Tra
     name = next((layer["recipe"] for layer in reversed(layers) if "recipe" in layer), None)
     recipe = find_recipe(network, name).training if isinstance(name, str) else {}
     return merged([recipe, *layers])
+
+
+def check_applied(network: str, config: TrainConfig) -> None:
+    """Raise `ConfigError` if ``config`` names a recipe of ``network``, and has not one option as the recipe sets it."""
+    wanted = changed_settings(merged_with_recipe(network, [{"recipe": config.recipe}]))
+    del wanted["recipe"]
+    given = settings(config)
+    if wanted and all(given[name] != value for name, value in wanted.items()):
+        raise ConfigError(
+            f"config names the recipe {config.recipe!r} and has none of its options; give recipe={config.recipe!r} and "
+            "the others as options in the place of config."
+        )
 
 
 def find_with_recipe(network: str, recipe: str | None, num_classes: int | None = None) -> Network:

@@ -11,7 +11,7 @@ from striate.data.check.page_parts import escaped
 from striate.train.metrics import Bin
 from striate.train.summary.scales import Scale, fitting
 
-__all__ = ["Curve", "calibration", "curves"]
+__all__ = ["Curve", "calibration", "curves", "round_percent"]
 
 _WIDE, _HIGH = 440, 236
 _LEFT, _RIGHT, _TOP, _BOTTOM = 50, 430, 12, 202
@@ -70,7 +70,7 @@ def calibration(bins: Sequence[Bin], title: str) -> str:
     """Draw of each bin of confidence the share that was right, against the diagonal, and how many there are."""
     across, up = Scale(0.0, 1.0, _LEFT, _RIGHT), Scale(0.0, 1.0, _BOTTOM, _TOP)
     most = max(each.count for each in bins)
-    parts = [*_axes(across, up, _percent, "confidence", percent=True)]
+    parts = [*_axes(across, up, round_percent, "confidence", percent=True)]
     for number, each in enumerate(bins):
         if each.confidence is None or each.accuracy is None:
             continue
@@ -101,7 +101,7 @@ def _axes(across: Scale, up: Scale, tell: Tell, below: str, *, percent: bool = F
         yield f'<line class="grid" x1="{_LEFT}" x2="{_RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
         yield f'<text x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{escaped(tell(value))}</text>'
     for value in across.ticks(6):
-        words = _percent(value) if percent else f"{value:g}"
+        words = round_percent(value) if percent else f"{value:g}"
         yield f'<text x="{across(value):.1f}" y="{_BOTTOM + 17}" text-anchor="middle">{words}</text>'
     yield f'<line class="axis" x1="{_LEFT}" x2="{_RIGHT}" y1="{_BOTTOM}" y2="{_BOTTOM}"/>'
     yield f'<text x="{_RIGHT}" y="{_HIGH - 2}" text-anchor="end">{below}</text>'
@@ -123,5 +123,6 @@ def _curve(curve: Curve, across: Scale, up: Scale, tell: Tell) -> Iterator[str]:
                 )
 
 
-def _percent(share: float) -> str:
+def round_percent(share: float) -> str:
+    """Write a share as it stands at an axis."""
     return f"{100 * share:.3g}%"

@@ -16,6 +16,9 @@ from striate.train.log import read_events
 __all__ = ["History", "Measured", "read_history", "smoothed"]
 
 _WINDOWS = 40
+_LARGEST = 1e30  # that is drawn
+_MOST_EPOCHS = 1e9
+_LATEST = 1e12  # seconds since 1970
 
 Floats = np.ndarray
 
@@ -45,7 +48,7 @@ class History:
         device: What it was trained on.
         params: Parameters of the network.
         seconds: Time spent training, all sessions of a run that was resumed together.
-        images_per_second: Median over the steps; None before the first.
+        images_per_second: Median over the steps; None if none tells it.
         ending: How it ended, in words.
         notes: What the run told its user.
         measure: What `Measured.accuracy` is.
@@ -68,8 +71,9 @@ class History:
 
     @property
     def best(self) -> Measured | None:
-        """The last validation that was better than all before."""
-        return next((measured for measured in reversed(self.validations) if measured.best), None)
+        """The last validation that was better than all before, if it can be drawn."""
+        drawn = (each for each in self.validations if math.isfinite(each.loss + each.accuracy))
+        return next((measured for measured in reversed([*drawn]) if measured.best), None)
 
 
 def read_history(folder: Path) -> History:
@@ -81,9 +85,9 @@ def read_history(folder: Path) -> History:
     reading = _Reading()
     try:
         reading.all(read_events(folder / "events.jsonl"))
+        return reading.history()
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise RunError(f"{folder / 'events.jsonl'}: is damaged ({type(error).__name__}: {error}).") from None
-    return reading.history()
 
 
 def smoothed(epochs: Floats, values: Floats, points: int = 300) -> tuple[Floats, Floats]:
@@ -122,11 +126,11 @@ class _Reading:
         """Read every event; kinds that are not known are passed over."""
         now = 0.0
         for event in events:
-            now = float(event.get("time", now))
+            now = _within(event.get("time", now), _LATEST)
             match event["event"]:
                 case "StepDone":
-                    rest = (float(event[name]) for name in ("loss", "lr", "images_per_second"))
-                    self.steps.append((int(event["step"]), _epoch(event), *rest))
+                    rest = (_drawn(event[name]) for name in ("loss", "lr", "images_per_second"))
+                    self.steps.append((int(event["step"]), _within(event["epoch"], _MOST_EPOCHS), *rest))
                 case "Validated":
                     self._validated(event)
                 case "Started" | "Resumed":
@@ -145,6 +149,7 @@ class _Reading:
     def history(self) -> History:
         """Return the history that was read."""
         table = np.array(self.steps, dtype=float).reshape(-1, 5)
+        speeds = table[np.isfinite(table[:, 4]), 4]
         params = self.started.get("params")
         return History(
             epochs=table[:, 1],
@@ -157,7 +162,7 @@ class _Reading:
             device=str(self.started.get("device", "")),
             params=params if isinstance(params, int) else None,
             seconds=self.seconds,
-            images_per_second=float(np.median(table[:, 4])) if len(table) else None,
+            images_per_second=float(np.median(speeds)) if len(speeds) else None,
             ending=self.ending or "still running, or cut short",
             notes=tuple(dict.fromkeys(self.notes)),
             measure=self.measure,
@@ -172,17 +177,23 @@ class _Reading:
         self.validations.append(
             Measured(
                 step=int(event["step"]),
-                epoch=_epoch(event),
-                loss=float(event["loss"]),
-                accuracy=float(event["accuracy"]),
+                epoch=_within(event["epoch"], _MOST_EPOCHS),
+                loss=_drawn(event["loss"]),
+                accuracy=_drawn(event["accuracy"]),
                 best=bool(event["best"]),
             )
         )
 
 
-def _epoch(event: dict[str, Any]) -> float:
-    """Return how many epochs are done, a number that a curve can be drawn over."""
-    epoch = float(event["epoch"])
-    if not 0 <= epoch < math.inf:
-        raise ValueError(f"epoch {epoch}")
-    return epoch
+def _within(value: Any, most: float) -> float:
+    """Return a number that a curve can be drawn over."""
+    number = float(value)
+    if not 0 <= number <= most:
+        raise ValueError(f"{number:g} is not from 0 to {most:g}")
+    return number
+
+
+def _drawn(value: Any) -> float:
+    """Return a number that a curve can have, or NaN, which leaves a gap."""
+    number = float(value)
+    return number if abs(number) <= _LARGEST else math.nan

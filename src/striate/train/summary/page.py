@@ -10,13 +10,14 @@ from typing import Any
 from striate.data.check.page_parts import document, element, escaped, facts
 from striate.train.check.pace import duration
 from striate.train.metrics import ClassScore, Evaluation, LabelEvaluation
+from striate.train.metrics.evaluation import percent
 from striate.train.settings import changed_settings, settings
-from striate.train.summary.charts import Curve, calibration, curves
+from striate.train.summary.charts import Curve, calibration, curves, round_percent
 from striate.train.summary.history import smoothed
 from striate.train.summary.matrix import matrix
 from striate.train.summary.style import STYLE
 from striate.train.summary.summary import Summary
-from striate.train.summary.worst import confusions, mistaken_for, worst_classes
+from striate.train.summary.worst import confusions, worst_classes
 
 __all__ = ["body", "page"]
 
@@ -100,7 +101,7 @@ def _course(summary: Summary) -> Iterator[str]:
         drawn = curves(
             f"{history.measure.capitalize()} over the epochs",
             [right],
-            _percent,
+            round_percent,
             mark=(best.epoch, best.accuracy, when),
         )
         yield _panel(f"Validation {history.measure}", _legend(("s1", "val"), ("ring", "best")), drawn)
@@ -158,8 +159,8 @@ def _worst(measured: Evaluation | LabelEvaluation) -> str:
     if not worst:
         return '<p class="quiet">None: every image is answered rightly.</p>'
     rows = (
-        f'<tr><th scope="row" class="t">{escaped(c.name)}</th><td>{_share(c.f1)}</td><td>{_share(c.recall)}</td>'
-        f"<td>{_share(c.precision)}</td></tr>"
+        f'<tr><th scope="row" class="t">{escaped(c.name)}</th><td>{percent(c.f1)}</td><td>{percent(c.recall)}</td>'
+        f"<td>{percent(c.precision)}</td></tr>"
         for c in worst
     )
     return _rows("The classes with the lowest F1", ("class", "F1", "recall", "precision"), rows)
@@ -183,8 +184,8 @@ def _classes(measured: Evaluation | LabelEvaluation) -> str:
     last = "average precision" if several else "most often called instead"
     heads = ("class", "images", "precision", "recall", "F1", "", last)
     rows = (
-        f'<tr><th scope="row" class="t">{escaped(c.name)}</th><td>{c.support:,}</td><td>{_share(c.precision)}</td>'
-        f'<td>{_share(c.recall)}</td><td>{_share(c.f1)}</td><td class="bar">{_bar(c.f1)}</td>'
+        f'<tr><th scope="row" class="t">{escaped(c.name)}</th><td>{c.support:,}</td><td>{percent(c.precision)}</td>'
+        f'<td>{percent(c.recall)}</td><td>{percent(c.f1)}</td><td class="bar">{_bar(c.f1)}</td>'
         f"<td>{_last(measured, i, c)}</td></tr>"
         for i, c in enumerate(measured.classes)
     )
@@ -193,8 +194,8 @@ def _classes(measured: Evaluation | LabelEvaluation) -> str:
 
 def _last(measured: Evaluation | LabelEvaluation, index: int, score: ClassScore) -> str:
     if isinstance(measured, LabelEvaluation):
-        return _share(measured.average_precisions[index])
-    other = mistaken_for(measured, index)
+        return percent(measured.average_precisions[index])
+    other = measured.mistaken_for(index)
     return "" if other is None else f"{escaped(other[0])} ({other[1]:,} of {score.support:,})"
 
 
@@ -268,13 +269,5 @@ def _bar(share: float | None) -> str:
     return f'<i style="width:{100 * (share or 0):.1f}%"></i>'
 
 
-def _share(share: float | None) -> str:
-    return "–" if share is None else f"{share:.1%}"
-
-
 def _number(value: float) -> str:
     return f"{value:.3g}"
-
-
-def _percent(value: float) -> str:
-    return f"{100 * value:.3g}%"

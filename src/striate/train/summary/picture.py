@@ -32,7 +32,7 @@ def picture(summary: Summary) -> bytes:
     with plain_style():
         figure = Figure(figsize=(12, 9.2), layout="constrained")
         figure.suptitle(
-            f"{_plain(summary.title)}: {summary.result}; {summary.course}\n{_plain(summary.network_line, 120)}",
+            f"{_plain(summary.title)}: {_plain(summary.result)}; {summary.course}\n{_plain(summary.network_line, 120)}",
             x=0.012,
             ha="left",
             size=12,
@@ -79,10 +79,10 @@ def _course(where: Any, summary: Summary) -> None:
         accuracy.plot(history.best.epoch, 100 * history.best.accuracy, "o", **best)
     for axes, title in (
         (loss, "loss"),
-        (accuracy, f"validation {history.measure}, %"),
+        (accuracy, f"validation {_plain(history.measure, 40)}, %"),
         (rate, "learning rate"),
     ):
-        axes.set_title(title, size=10, loc="left")
+        axes.set_title(title, size=10, loc="left", parse_math=False)
         axes.set_xlabel("epoch", size=9)
         _quiet(axes)
     loss.legend(frameon=False, fontsize=8)
@@ -100,7 +100,8 @@ def _matrix(axes: Any, measured: Evaluation) -> None:
         for edge in range(1, count):
             axes.axhline(edge - 0.5, color="white", linewidth=1.5)
             axes.axvline(edge - 0.5, color="white", linewidth=1.5)
-    axes.set_title(f"confusion matrix, {measured.split}: rows are classes", size=10, loc="left")
+    title = f"confusion matrix, {_plain(measured.split, 40)}: rows are classes"
+    axes.set_title(title, size=10, loc="left", parse_math=False)
     axes.set_xlabel("called", size=9)
     if count <= _NAMES:
         look = {"size": 8 if count <= 20 else 5, "parse_math": False}

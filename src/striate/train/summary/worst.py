@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from striate.train.metrics import ClassScore, Evaluation, LabelEvaluation
 
-__all__ = ["Confusion", "confusions", "mistaken_for", "worst_classes"]
+__all__ = ["Confusion", "confusions", "worst_classes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +39,3 @@ def confusions(evaluation: Evaluation, most: int = 8) -> list[Confusion]:
         if count and i != j
     ]
     return sorted(found, key=lambda each: (-each.count, -each.share))[:most]
-
-
-def mistaken_for(evaluation: Evaluation, index: int) -> tuple[str, int] | None:
-    """Return what class ``index`` is most often called instead, and how often; None if never."""
-    others = [(count, j) for j, count in enumerate(evaluation.confusion[index]) if count and j != index]
-    if not others:
-        return None
-    count, other = max(others, key=lambda pair: pair[0])
-    return evaluation.classes[other].name, count

@@ -22,16 +22,16 @@ from striate.ship import Prediction
 from striate.ship.ensemble import predict_ensemble
 from striate.spec import Network
 from striate.train import Event, Finished, RunFolder, TrainConfig
-from striate.train.ensemble import EnsembleEvaluation, evaluate_ensemble
 from striate.train.folder import FOLDS, MEMBERS
-from striate.train.folding import CrossValidation, fold_parts, told_folds
 from striate.train.measure import opened
-from striate.train.members import EnsembleFolder, member_parts, told_members
 from striate.train.methods import RateRange
 from striate.train.ranging import find_lr as find_range
 from striate.train.recipes import find_with_recipe
-from striate.train.scores import Scores
-from striate.train.series import Part, check_free_for, check_same, next_free, write_series
+from striate.train.several.ensemble import EnsembleEvaluation, evaluate_ensemble
+from striate.train.several.folding import CrossValidation, fold_parts, told_folds
+from striate.train.several.members import EnsembleFolder, member_parts, told_members
+from striate.train.several.scores import Scores
+from striate.train.several.series import Part, check_free_for, check_same, next_free, write_series
 
 __all__ = ["Ensemble", "cross_validate", "find_lr", "fit_ensemble", "open_runs"]
 

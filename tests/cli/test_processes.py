@@ -11,7 +11,7 @@ from toys import NAMES
 
 from striate import Run
 from striate.train import TrainConfig
-from striate.train.checkpoint import read_progress
+from striate.train.keeping.checkpoint import read_progress
 
 CLI = [sys.executable, "-c", "from striate.cli import main; main()"]
 HEAVY = ["torch", "sklearn", "scipy", "safetensors", "tensorboard", "PIL", "matplotlib"]

@@ -11,7 +11,7 @@ from toys import message_of
 
 from striate import Run
 from striate.errors import RunError, WeightsError
-from striate.train.checkpoint import read_progress
+from striate.train.keeping.checkpoint import read_progress
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from toys import files_below, message_of, quick, tiny, toy_source
 from striate.errors import RunError
 from striate.nn import weights
 from striate.train import Checkpointed, RunFolder, folder, record, train
-from striate.train.checkpoint import model_tensors, read_progress
+from striate.train.keeping.checkpoint import model_tensors, read_progress
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
 

@@ -10,7 +10,7 @@ from toys import files_below, message_of, quick, tiny, toy_source, trained
 from striate import Run
 from striate.errors import TrainingError
 from striate.train import Checkpointed, Diverged, Finished, train
-from striate.train.checkpoint import model_tensors, read_progress
+from striate.train.keeping.checkpoint import model_tensors, read_progress
 
 
 class Net(nn.Module):

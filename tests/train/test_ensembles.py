@@ -16,8 +16,8 @@ from striate.errors import ConfigError, DataError, RunError
 from striate.nn import build, save_weights
 from striate.ship.ensemble import predict_ensemble
 from striate.train import RunFolder, RunRecord
-from striate.train.ensemble import evaluate_ensemble
 from striate.train.measure import evaluate_run
+from striate.train.several.ensemble import evaluate_ensemble
 
 SOURCE = toy_source()
 

@@ -12,7 +12,7 @@ import striate as st
 from striate.data import ArraySource
 from striate.errors import ConfigError, DataError, DescriptionError, RunError
 from striate.train import Checkpointed, Finished, Started, StepDone, Validated, evaluate_run
-from striate.train.checkpoint import read_progress
+from striate.train.keeping.checkpoint import read_progress
 
 OPTIONS = {"epochs": 2.0, "batch_size": 16, "device": "cpu"}
 

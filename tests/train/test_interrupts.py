@@ -10,7 +10,7 @@ from toys import files_below, quick, tiny, toy_source
 from striate import Run
 from striate.nn import build, read_tensors
 from striate.train import Checkpointed, Finished, StepDone, train
-from striate.train.checkpoint import model_tensors, read_progress
+from striate.train.keeping.checkpoint import model_tensors, read_progress
 
 
 def started(path, steps, module=None):

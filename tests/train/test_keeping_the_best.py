@@ -6,7 +6,7 @@ from toys import quick, tiny, toy_source
 
 from striate.nn import build, read_tensors
 from striate.train import Checkpointed, Evaluation, Finished, StepDone, Validated, loop, train
-from striate.train.checkpoint import model_tensors, read_progress
+from striate.train.keeping.checkpoint import model_tensors, read_progress
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from toys import message_of, quick, tiny, toy_source, trained
 
 from striate.errors import ConfigError
 from striate.train import Checkpointed, StepDone, Validated, train
-from striate.train.checkpoint import CHECKPOINT
+from striate.train.keeping.checkpoint import CHECKPOINT
 
 
 def weights(run, prefix="model/"):

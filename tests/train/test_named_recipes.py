@@ -190,7 +190,11 @@ def test_an_alias_has_the_recipes_of_its_network():
 
 
 UNKNOWN = {
-    "near": ("resnet20", "cifar", "one of resnet20: cifar10, fashion-mnist, flowers. Did you mean 'cifar10'?"),
+    "near": (
+        "resnet20",
+        "cifar",
+        "one of resnet20: cifar10, fashion-mnist, flowers. Did you mean 'cifar10'?",
+    ),
     "far": ("lenet1", "imagenet", "one of lenet1: digits, mnist."),
     "near a network": (
         "resnet-20",

@@ -9,8 +9,8 @@ from toys import message_of, quick, tiny, toy_source, trained, write_split_folde
 
 from striate.errors import ConfigError
 from striate.train import RunFolder
-from striate.train.checkpoint import Checkpoint
-from striate.train.proof import Life, Proof, _difference, prove_resume
+from striate.train.keeping.checkpoint import Checkpoint
+from striate.train.keeping.proof import Life, Proof, _difference, prove_resume
 
 
 @pytest.fixture(scope="module")

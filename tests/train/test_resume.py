@@ -12,8 +12,8 @@ import striate as st
 from striate.errors import ConfigError, DataError, RunError, WeightsError
 from striate.nn import build, weights
 from striate.train import Finished, Resumed, RunFolder, StepDone, resume, train
-from striate.train.checkpoint import Checkpoint, Progress, Score, _checksum, read_progress
 from striate.train.config import TrainConfig
+from striate.train.keeping.checkpoint import Checkpoint, Progress, Score, _checksum, read_progress
 
 OPTIONS = {"epochs": 4.0, "ema": 0.8, "augment": "cifar", "every_steps": 2, "health_every": 4}
 STEPS = 12

@@ -15,7 +15,7 @@ from striate.data.augment.effects import HorizontalFlip
 from striate.errors import RunError, WeightsError
 from striate.spec import BatchNorm, Conv, Flatten, Linear, Network
 from striate.train import RunFolder
-from striate.train.checkpoint import model_tensors, read_progress
+from striate.train.keeping.checkpoint import model_tensors, read_progress
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from striate.data import Dataset, open_source
 from striate.data.shuffling import epoch_order
 from striate.errors import DataError, TrainingError
 from striate.train import Checkpointed, Finished, StepDone, Validated, train
-from striate.train.checkpoint import read_progress
+from striate.train.keeping.checkpoint import read_progress
 
 
 def shards(root, count=30):

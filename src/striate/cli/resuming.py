@@ -54,7 +54,7 @@ def resumed(
 
 def show_proof(network: Network, data: str, config: TrainConfig, *, as_json: bool) -> None:
     """Train twice, once killed again and again, and print whether both ended alike; exit with status 1 if not."""
-    from striate.train.proof import Life, prove_resume
+    from striate.train.keeping.proof import Life, prove_resume
 
     def tell(life: Life) -> None:
         if not as_json:

@@ -10,7 +10,7 @@ from PIL import Image
 
 from striate.ship.predict import Asked, Classifier, Prediction, answers, parts
 from striate.train import RunFolder
-from striate.train.ensemble import check_members
+from striate.train.several.ensemble import check_members
 
 __all__ = ["predict_ensemble"]
 

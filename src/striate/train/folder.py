@@ -30,9 +30,9 @@ from striate.errors import DescriptionError, RunError, WeightsError
 from striate.nn import build, read_tensors, set_weights, write_tensors
 from striate.spec import Network
 from striate.spec.files import parse_yaml
-from striate.train.checkpoint import CHECKPOINT, model_tensors
 from striate.train.config import TrainConfig
 from striate.train.config.reading import to_data
+from striate.train.keeping.checkpoint import CHECKPOINT, model_tensors
 
 __all__ = ["FOLDS", "MEMBERS", "RunFolder", "RunRecord", "file_name"]
 

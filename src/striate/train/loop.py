@@ -16,7 +16,6 @@ from torch import Tensor
 from striate.data import Batch, Batches
 from striate.errors import DataError, RunError, TrainingError, WeightsError
 from striate.nn import save_weights, set_weights
-from striate.train.checkpoint import CHECKPOINT, MODEL, Checkpoint, Progress
 from striate.train.diverge import NotFinite, first_not_finite
 from striate.train.events import (
     Checkpointed,
@@ -30,7 +29,8 @@ from striate.train.events import (
     Validated,
 )
 from striate.train.folder import RunFolder
-from striate.train.keeping import keep_best, keep_last, newest, read_best, sweep
+from striate.train.keeping.checkpoint import CHECKPOINT, MODEL, Checkpoint, Progress
+from striate.train.keeping.kept import keep_best, keep_last, newest, read_best, sweep
 from striate.train.methods import Swa, plateau_falls, recalibrate
 from striate.train.metrics import Evaluation, LabelEvaluation, evaluate
 from striate.train.prepare import Prepared

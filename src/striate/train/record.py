@@ -20,8 +20,8 @@ from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 from striate.errors import RunError
 from striate.spec.files import sync_folder
-from striate.train.checkpoint import Progress
 from striate.train.events import Event, Histogram, Inspected, Resumed, StepDone, Validated
+from striate.train.keeping.checkpoint import Progress
 
 __all__ = ["cut_log", "recorded", "sync_log"]
 

@@ -16,7 +16,7 @@ from striate.spec import Network
 from striate.train.config import TrainConfig
 from striate.train.events import Event
 from striate.train.folder import RunFolder
-from striate.train.lock import lock
+from striate.train.keeping.lock import lock
 from striate.train.loop import Loop
 from striate.train.prepare import prepare
 from striate.train.record import recorded

@@ -18,10 +18,10 @@ import torch
 
 from striate.errors import ConfigError, RunError, bad_argument
 from striate.spec import Network
-from striate.train.checkpoint import CHECKPOINT, Checkpoint
 from striate.train.config import TrainConfig
 from striate.train.events import Resumed, StepDone
 from striate.train.folder import RunFolder
+from striate.train.keeping.checkpoint import CHECKPOINT, Checkpoint
 from striate.train.log import read_events
 from striate.train.prepare import prepare
 from striate.train.training import resume
@@ -156,7 +156,7 @@ def _live(
 
     It is killed at one of ``moments``, if given, before the last of ``steps`` is done.
     """
-    command = [sys.executable, "-m", "striate.train.proof", str(folder.path), str(until)]
+    command = [sys.executable, "-m", "striate.train.keeping.proof", str(folder.path), str(until)]
     with ExitStack() as stack:
         errors = stack.enter_context(tempfile.TemporaryFile("w+"))
         process = stack.enter_context(

@@ -11,8 +11,8 @@ from typing import Any
 from striate.data import FoldSource, Source
 from striate.data.sources.folding import check_fold_count
 from striate.train.config import TrainConfig
-from striate.train.scores import Scores
-from striate.train.series import Part
+from striate.train.several.scores import Scores
+from striate.train.several.series import Part
 
 __all__ = ["CrossValidation", "fold_parts", "told_folds"]
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from striate.errors import RunError, WeightsError
 from striate.spec.files import sync_folder
-from striate.train.checkpoint import CHECKPOINT, Checkpoint, Progress, read_progress
 from striate.train.folder import RunFolder
+from striate.train.keeping.checkpoint import CHECKPOINT, Checkpoint, Progress, read_progress
 
 __all__ = ["keep_best", "keep_last", "newest", "read_best", "sweep"]
 

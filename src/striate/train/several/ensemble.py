@@ -26,7 +26,7 @@ from striate.train.metrics import (
     scored,
 )
 from striate.train.prepare import resolve_device
-from striate.train.scores import Scores
+from striate.train.several.scores import Scores
 
 __all__ = ["EnsembleEvaluation", "check_members", "evaluate_ensemble"]
 

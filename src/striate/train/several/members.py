@@ -11,9 +11,9 @@ from typing import Any
 from striate.data import BagSource, Source
 from striate.errors import ConfigError, RunError, bad_argument
 from striate.train.config import TrainConfig
-from striate.train.ensemble import check_members
 from striate.train.folder import MEMBERS, RunFolder
-from striate.train.series import Part, read_series
+from striate.train.several.ensemble import check_members
+from striate.train.several.series import Part, read_series
 
 __all__ = ["EnsembleFolder", "member_parts", "told_members"]
 

@@ -1,0 +1,1 @@
+"""Several runs that belong together: cross-validation, ensembles, what both have in common."""

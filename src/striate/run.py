@@ -234,7 +234,7 @@ def fit(
 
 
 def resume(
-    run: str | Path,
+    run: str | Path | Run,
     data: str | Path | Source | None = None,
     *,
     module: nn.Module | None = None,
@@ -244,7 +244,7 @@ def resume(
     """Go on with a run that was interrupted or killed, to the end, and return it: as `fit`, to the same bits.
 
     Args:
-        run: The run folder.
+        run: The run folder, or what was opened of it.
         data: Where the data is now; None means where it was.
         module: What was trained, if it was a module of your own, as it was in the beginning.
         on_event: Called with each event.
@@ -254,6 +254,7 @@ def resume(
         StriateError: whatever `striate.train.resume` raises.
     """
     log = check_readers(log)
+    run = run.path if isinstance(run, Run) else run
     return Run(_drained(resume_events(run, data, module=module), on_event, log), module)
 
 

@@ -6,7 +6,7 @@ import json
 import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from toys import message_of, quick, tiny, toy_source
+from toys import message_of, quick, tiny, toy_source, write_split_folder
 
 import striate as st
 from striate.errors import ConfigError, DataError, RunError, WeightsError
@@ -306,6 +306,28 @@ def test_data_that_has_changed(tmp_path):
         "toy: is not the data that the run began with, toy, as it was then; a run goes on with the same images and "
         "labels alone. Bring them back, say where they are now (--data SOURCE, data=…), or train anew."
     )
+
+
+def test_data_that_was_moved_is_asked_for(tmp_path):
+    folder = write_split_folder(tmp_path / "set", each=8)
+    network = tiny(2).with_input((1, 8, 8))
+    events = train(network, str(folder), quick(batch_size=8), tmp_path / "run")
+    next(e for e in events if isinstance(e, StepDone))
+    events.close()
+    with pytest.raises(RunError, match="a run is there already; choose another"):
+        train(network, str(folder), quick(), tmp_path / "run")
+    folder.rename(tmp_path / "moved")
+    text = message_of(DataError, resume, tmp_path / "run")
+    assert text.endswith(
+        f"{folder}: no such folder. If it was moved, say where it is now: --data SOURCE (data=…)."
+    )
+    run = st.resume(st.Run(tmp_path / "run"), tmp_path / "moved")
+    assert read_progress(last(run.path)).step == 4
+
+
+def test_a_batch_of_more_images_than_there_are_is_told(tmp_path):
+    (note,) = next(train(tiny(), toy_source(), quick(batch_size=64), tmp_path / "run")).notes
+    assert note == "a batch of 64 is more than the 48 images that train, and shows some of them several times"
 
 
 def test_folders_that_are_none(tmp_path):

@@ -443,3 +443,8 @@ def test_a_summary_that_cannot_be_written_does_not_fail_the_run(striate, tmp_pat
     )
     assert (done.status, done.err) == (0, f"warning: no summary was written: {told}\n")
     assert isinstance(st.Run("run").evaluate("val"), Evaluation)
+
+
+def test_a_split_that_there_is_not_overwrites_nothing(toy_run):
+    assert "'tset'" in message_of(DataError, summarize, RunFolder.open(toy_run), toy_source(), "tset")
+    message_of(DataError, summarize, RunFolder.open(toy_run), None, "tset")

@@ -186,7 +186,8 @@ def _(event: Resumed) -> list[str]:
 def _(event: Validated) -> list[str]:
     epoch = f"{event.epoch:.2g}" if event.epoch < 1 else int(event.epoch)
     mark = "  best" if event.best else ""
-    return [f"epoch {epoch}: val loss {event.loss:.4f}, {event.measure} {event.accuracy:.2%}{mark}"]
+    loss = f"{event.loss:.4f}" if event.loss < 1e4 else f"{event.loss:.3g}"
+    return [f"epoch {epoch}: val loss {loss}, {event.measure} {event.accuracy:.2%}{mark}"]
 
 
 @_lines.register

@@ -187,6 +187,10 @@ class RunFolder:
     @staticmethod
     def check_free(path: Path) -> None:
         """Raise `RunError` if anything is at ``path``."""
+        if (path / "run.yaml").is_file():
+            raise RunError(
+                f"{path}: a run is there already; choose another --out (out=…), or go on with it: --resume {path}."
+            )
         if path.exists() or path.is_symlink():
             raise RunError(f"{path}: already exists; choose another --out (out=…), or remove it.")
 

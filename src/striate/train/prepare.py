@@ -218,6 +218,9 @@ def _notes(
         yield "the recipe crops images without a margin, and they have no more than the network's size; see stored_size"
     if record.augment.effects and not ready(_PATIENCE):
         yield "the augmentation is being compiled, once on this machine, which takes some ten seconds"
+    if record.training.batch_size > record.sizes["train"]:
+        batch, there = record.training.batch_size, record.sizes["train"]
+        yield f"a batch of {batch:,} is more than the {there:,} images that train, and shows some of them several times"
 
 
 def _augment(config: TrainConfig, source: Source) -> Augment | None:

@@ -10,12 +10,12 @@ import torch
 from filelock import FileLock
 from torch import nn
 
-from striate.data import Source
-from striate.errors import RunError
+from striate.data import Source, open_source
+from striate.errors import DataError, RunError
 from striate.spec import Network
 from striate.train.config import TrainConfig
 from striate.train.events import Event
-from striate.train.folder import RunFolder
+from striate.train.folder import RunFolder, RunRecord
 from striate.train.keeping.lock import lock
 from striate.train.loop import Loop
 from striate.train.prepare import prepare
@@ -85,7 +85,7 @@ def resume(
     try:
         network = _trained(folder, module)
         record = folder.record
-        prepared = prepare(network, record.data if data is None else data, record.training, record)
+        prepared = prepare(network, _data_of(record) if data is None else data, record.training, record)
         loop = Loop(prepared)
         loop.folder = folder
         damaged = loop.go_back()
@@ -93,6 +93,13 @@ def resume(
         held.release()
         raise
     return _rest(loop, damaged, held)
+
+
+def _data_of(record: RunRecord) -> Source:
+    try:
+        return open_source(record.data)
+    except DataError as error:
+        raise type(error)(f"{error} If it was moved, say where it is now: --data SOURCE (data=…).") from None
 
 
 def _trained(folder: RunFolder, module: nn.Module | None) -> Network | nn.Module:

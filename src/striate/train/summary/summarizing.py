@@ -37,14 +37,15 @@ def summarize(
 
     Raises:
         RunError: if it has no event log, or a damaged one.
-        StriateError: as `evaluate_run` does, if ``data`` was given and does not fit.
+        StriateError: as `evaluate_run` does, if ``data`` or another split was asked for and there is none such.
     """
     history = read_history(folder.path)
     try:
         skip = folder.record.training.images.skip_bad_images
         measured = evaluate_run(folder, data, split, into=into, device=device, skip_bad_images=skip)
     except StriateError as error:
-        if data is not None and not isinstance(error, RunError):
+        asked = data is not None or split != "val"
+        if asked and not isinstance(error, RunError):
             raise
         measured, problem = None, str(error)
     else:

@@ -148,7 +148,7 @@ def test_several_labels(striate, tmp_path):
     np.savez(tmp_path / "set.npz", **parts)
     tiny(3).save(tmp_path / "net.yaml")
     out = tmp_path / "run"
-    data = ("--data", tmp_path / "set.npz")
+    data = ("--data", tmp_path / "set.npz", "--batch-size", 8)
     done = striate("train", tmp_path / "net.yaml", *data, "--out", out, "--epochs", 1, "--device", "cpu")
     assert (done.status, done.err) == (0, "")
     lines = done.out.splitlines()

@@ -160,7 +160,9 @@ def test_bad_images_can_be_left_out_and_are_noted(tmp_path):
     bad.write_text("x")
     text = message_of(DataError, train, tiny(2), root, quick(), tmp_path / "run")
     assert f"1 of 13 images in 'train' cannot be read: {bad}: not an image." in text
-    events = list(train(tiny(2), root, quick(skip_bad_images=True, epochs=1.0), tmp_path / "run"))
+    events = list(
+        train(tiny(2), root, quick(skip_bad_images=True, epochs=1.0, batch_size=4), tmp_path / "run")
+    )
     assert events[0].sizes == {"train": 12, "val": 12}
     assert events[0].notes == (f"left out 1 images that cannot be read: {bad}: not an image",)
 

@@ -99,7 +99,7 @@ def test_picture():
         ({"low": 1.0, "high": 0.1}, "low=1, high=0.1: must be"),
         ({"high": math.inf}, "low=1e-06, high=inf: must be"),
         ({"low": math.nan}, "low=nan, high=10: must be"),
-        ({"steps": 9}, "steps=9: must be 10 or more."),
+        ({"steps": 9}, "steps=9: must be a whole number, 10 or more."),
     ],
     ids=["zero", "order", "infinite", "nan", "steps"],
 )

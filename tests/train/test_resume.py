@@ -246,9 +246,13 @@ def test_of_a_damaged_checkpoint_the_one_before_is_used(tmp_path, how):
     spoiled(last(path), how)
     text = message_of(RunError, Checkpoint.read, last(path))
     assert text.startswith(f"{last(path)}: ")
-    events = list(resume(path, toy_source()))
-    assert events[0].step == 6
-    assert events[0].notes == (f"{text} The checkpoint before it is used.",)
+    going = resume(path, toy_source())
+    first = next(going)
+    assert first.step == 6
+    assert first.notes == (f"{text} The checkpoint before it is used.",)
+    assert not last(path).exists(), "or it would take the place of the good one"
+    assert read_progress(last(path, "before")).step == 6
+    list(going)
     assert files(path) == files(whole)
     assert rows(path, "StepDone") == rows(whole, "StepDone")
 

@@ -64,6 +64,7 @@ class Loop:
         self.at_rest = True
         self.untold: deque[Event] = deque()
         self.damaged = ""
+        self.last_is_damaged = False
 
     def go_back(self) -> tuple[str, ...]:
         """Take on the newest state in the folder that is whole; return what the user should know of others.
@@ -80,6 +81,7 @@ class Loop:
                 )
             state.restore(self.module, self.stepper.optimizer, self.stepper.average)
             self.progress = state.progress
+        self.last_is_damaged = bool(damaged)
         return tuple(f"{problem} The checkpoint before it is used." for problem in damaged)
 
     @property
@@ -90,6 +92,8 @@ class Loop:
     def clear(self) -> None:
         """Remove from the folder what its log and its weights say of later steps, and what was half-written."""
         sweep(self.folder)
+        if self.last_is_damaged:  # else it would become the one before, in the place of a good one
+            (self.folder.last / CHECKPOINT).unlink(missing_ok=True)
         cut_log(self.folder.log, self.progress)
         with suppress(FileNotFoundError):
             self.folder.weights.unlink()

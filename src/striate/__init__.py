@@ -31,9 +31,9 @@ if TYPE_CHECKING:
         TrainingError,
         WeightsError,
     )
-    from striate.nn import load_weights, save_weights
+    from striate.nn import Optimized, WeightMapping, load_weights, optimize, save_weights
     from striate.nn.build import build
-    from striate.run import Run, check, fit, resume, sanity
+    from striate.run import Run, check, fit, plan, resume, sanity
     from striate.several import Ensemble, cross_validate, find_lr, fit_ensemble
     from striate.ship import Classifier, Prediction
     from striate.ship.pretrained import pretrained
@@ -94,6 +94,7 @@ if TYPE_CHECKING:
         Sequential,
         Sigmoid,
         SiLU,
+        SliceChannels,
         Softmax,
         Softplus,
         SparsityPenalty,
@@ -107,7 +108,18 @@ if TYPE_CHECKING:
         Transpose,
         Upsample,
     )
-    from striate.train import Evaluation, NetworkReport, RunDiff, Sanity, Summary, TrainConfig, diff, train
+    from striate.train import (
+        Evaluation,
+        NetworkReport,
+        Plan,
+        PlanTable,
+        RunDiff,
+        Sanity,
+        Summary,
+        TrainConfig,
+        diff,
+        train,
+    )
 
 _HOMES = {
     "analyze": "Analysis Comparison analyze compare",
@@ -115,8 +127,8 @@ _HOMES = {
         "ChangedError ConfigError DataError DescriptionError RunError ShapeError StriateError TrainingError "
         "WeightsError"
     ),
-    "nn": "build load_weights save_weights",
-    "run": "Run check fit resume sanity",
+    "nn": "Optimized WeightMapping build load_weights optimize save_weights",
+    "run": "Run check fit plan resume sanity",
     "several": "Ensemble cross_validate find_lr fit_ensemble",
     "ship": "Classifier Prediction pretrained",
     "spec": (
@@ -126,11 +138,11 @@ _HOMES = {
         "LSTM LastStep LayerNorm LeakyReLU Linear LinearChainCRF LocalContrastNorm "
         "LocalResponseNorm LocallyConnected LpPool MaxPool MaxUnpool Maxout Mish Network "
         "OneHot PReLU PadChannels RBF RNN RReLU ReLU ReLU6 Repeat Reshape Residual SELU "
-        "ScaledTanh SeparableConv Sequential SiLU Sigmoid Softmax Softplus SparsityPenalty "
+        "ScaledTanh SeparableConv Sequential SiLU Sigmoid SliceChannels Softmax Softplus SparsityPenalty "
         "SpatialDropout StochasticDepth StochasticPool Subsample TableConv Tanh TiledConv "
         "Transpose Upsample"
     ),
-    "train": "Evaluation NetworkReport RunDiff Sanity Summary TrainConfig diff train",
+    "train": "Evaluation NetworkReport Plan PlanTable RunDiff Sanity Summary TrainConfig diff train",
 }
 _HOME_OF = {name: room for room, names in _HOMES.items() for name in names.split()}
 _ROOMS = ("data", "errors", "nn", "ship", "spec", "zoo")
@@ -189,8 +201,11 @@ __all__ = [
     "Network",
     "NetworkReport",
     "OneHot",
+    "Optimized",
     "PReLU",
     "PadChannels",
+    "Plan",
+    "PlanTable",
     "Prediction",
     "RReLU",
     "ReLU",
@@ -208,6 +223,7 @@ __all__ = [
     "ShapeError",
     "SiLU",
     "Sigmoid",
+    "SliceChannels",
     "Softmax",
     "Softplus",
     "SparsityPenalty",
@@ -224,6 +240,7 @@ __all__ = [
     "TrainingError",
     "Transpose",
     "Upsample",
+    "WeightMapping",
     "WeightsError",
     "__version__",
     "analyze",
@@ -236,6 +253,8 @@ __all__ = [
     "fit",
     "fit_ensemble",
     "load_weights",
+    "optimize",
+    "plan",
     "pretrained",
     "resume",
     "sanity",

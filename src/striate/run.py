@@ -24,6 +24,7 @@ from striate.train import (
     Finished,
     LabelEvaluation,
     NetworkReport,
+    PlanTable,
     ProgressBar,
     RunFolder,
     RunRecord,
@@ -31,6 +32,7 @@ from striate.train import (
     TrainConfig,
     check_network,
     evaluate_run,
+    measure_plans,
     overfit_batch,
     train,
     until_interrupted,
@@ -40,7 +42,7 @@ from striate.train.readers import Readers, check_readers
 from striate.train.recipes import check_applied, find_with_recipe, merged_with_recipe
 from striate.train.summary import Summary, summarize
 
-__all__ = ["Run", "check", "configured", "fit", "resume", "sanity"]
+__all__ = ["Run", "check", "configured", "fit", "plan", "resume", "sanity"]
 
 
 class Run:
@@ -193,6 +195,35 @@ def sanity(
         data = data if isinstance(data, Source) else open_source(data)
         network = find_with_recipe(network, config.recipe, len(data.class_names))
     return overfit_batch(network, data, config, steps=steps)
+
+
+def plan(
+    network: Network | str,
+    data: str | Path | Source | None = None,
+    *,
+    config: TrainConfig | None = None,
+    **options: Any,
+) -> PlanTable:
+    """Try every way to compute a step of training here, and say which is fastest.
+
+    What computes something else than float32 as described, beyond rounding, is not used. `fit` finds what was measured
+    here, and measures less by itself.
+
+    Args:
+        network: A description, or what the command line takes.
+        data: As for `fit`; None means noise.
+        config: The training that is meant; or give its fields as ``options``.
+        **options: Fields of `TrainConfig`: ``batch_size=128``.
+
+    Raises:
+        StriateError: whatever `fit` raises before the first step.
+    """
+    config = configured(network, config, options)
+    if isinstance(data, str | Path):
+        data = open_source(data)
+    if isinstance(network, str):
+        network = find_with_recipe(network, config.recipe, None if data is None else len(data.class_names))
+    return measure_plans(network, data, config)
 
 
 def fit(

@@ -22,6 +22,7 @@ from striate.spec import (
     Network,
     PadChannels,
     Reshape,
+    SliceChannels,
     Subsample,
     TableConv,
     TiledConv,
@@ -140,6 +141,7 @@ VECTOR, SIGNAL, IMAGE, VOLUME = (7,), (4, 8), (4, 8, 8), (2, 6, 6, 6)
             "out_channels=3 is less than the 4 channels there are; use at least 4, or a Conv of kernel size 1 to have "
             "fewer",
         ),
+        (IMAGE, SliceChannels(2, 5), "stop=5 is beyond the 4 channels there are; use at most 4"),
         (IMAGE, Transpose(), "it needs a sequence (T, C) or a signal (C, L), which others become by Reshape"),
     ],
     ids=lambda value: getattr(value, "kind", ""),
@@ -161,6 +163,7 @@ def test_what_a_message_suggests_works():
         (IMAGE, TiledConv(3, 3, (2, 6)), (3, 6, 6)),
         ((5, 8, 8), TableConv([[0, 4]], 3), (1, 6, 6)),
         (IMAGE, PadChannels(4), IMAGE),
+        (IMAGE, SliceChannels(2, 4), (2, 8, 8)),
         (IMAGE, LpPool(2, padding=1), (4, 5, 5)),
         ((4,), GroupNorm(2), (4,)),
     ]:

@@ -12,14 +12,14 @@ import striate as st
 PROMISED = """
     Network Sequential Residual Concat Repeat AuxHead Conv Linear MaxPool AvgPool GlobalAvgPool BatchNorm
     LocalResponseNorm Dropout Flatten Identity ReLU LeakyReLU ELU GELU SiLU Sigmoid Softplus Tanh Softmax
-    analyze Analysis compare Comparison build load_weights save_weights train fit resume Run TrainConfig
-    Evaluation Prediction Classifier pretrained zoo
+    analyze Analysis compare Comparison build load_weights save_weights train fit resume Run TrainConfig plan Plan PlanTable
+    Evaluation Prediction Classifier pretrained zoo optimize Optimized WeightMapping
     StriateError ChangedError ConfigError DataError DescriptionError RunError ShapeError TrainingError WeightsError
     check NetworkReport sanity Sanity Summary cross_validate fit_ensemble Ensemble find_lr diff RunDiff __version__
     GRU LSTM RBF RNN SELU AdaptiveAvgPool AdaptiveMaxPool ChannelPool ConvTranspose DepthwiseConv
     DropConnect Embedding GaussianNoise GlobalMaxPool GroupNorm HardSigmoid InstanceNorm LastStep
     LayerNorm LinearChainCRF LocalContrastNorm LocallyConnected LpPool MaxUnpool Maxout Mish OneHot PReLU
-    PadChannels RReLU ReLU6 Reshape ScaledTanh SeparableConv SparsityPenalty SpatialDropout
+    PadChannels RReLU ReLU6 Reshape ScaledTanh SeparableConv SliceChannels SparsityPenalty SpatialDropout
     StochasticDepth StochasticPool Subsample TableConv TiledConv Transpose Upsample
 """.split()
 

@@ -10,7 +10,18 @@ from made import drawn, module_of, numbers
 from torch.autograd import gradcheck
 
 from striate.nn import build
-from striate.spec import RBF, AvgPool, Conv, Linear, MaxPool, Network, PadChannels, Residual, Tanh
+from striate.spec import (
+    RBF,
+    AvgPool,
+    Conv,
+    Linear,
+    MaxPool,
+    Network,
+    PadChannels,
+    Residual,
+    SliceChannels,
+    Tanh,
+)
 
 
 def test_a_unit_gives_minus_the_squared_distance_to_its_code():
@@ -74,6 +85,31 @@ def test_more_channels_than_asked_for_are_refused_not_cut_off(shape):
     assert str(caught.value) == (
         f"input of shape {shape} has {shape[1]} channels, and PadChannels pads to 6: give at most 6, or build it "
         f"with out_channels={shape[1]} or more."
+    )
+
+
+@pytest.mark.parametrize("shape", [(5,), (5, 4), (5, 4, 2), (5, 2, 2, 2)], ids=str)
+@pytest.mark.parametrize(("start", "stop"), [(0, 5), (1, 4), (4, 5)], ids=str)
+def test_a_slice_gives_its_channels_and_the_others_get_no_gradient(shape, start, stop):
+    x = drawn(2, *shape).requires_grad_()
+    answer = module_of(SliceChannels(start, stop), shape)(x)
+    assert numbers(answer).tolist() == [[image[c] for c in range(start, stop)] for image in x.tolist()]
+    upstream = drawn(*answer.shape, seed=1)
+    answer.backward(upstream)
+    zero = np.zeros(shape[1:])
+    expected = [
+        [image[c - start] if start <= c < stop else zero for c in range(5)] for image in numbers(upstream)
+    ]
+    np.testing.assert_array_equal(x.grad, expected)
+
+
+def test_channels_that_are_not_there_are_refused_not_left_out():
+    module = build(Network("n", (4, 8, 8), SliceChannels(1, 4)), 0)
+    with pytest.raises(ValueError, match="SliceChannels") as caught:
+        module(torch.zeros(1, 3, 8, 8))
+    assert str(caught.value) == (
+        "input of shape (1, 3, 8, 8) has 3 channels, and SliceChannels takes those up to 4: give at least 4, or build "
+        "it with stop=3 or less."
     )
 
 

@@ -60,6 +60,7 @@ from striate.spec import (
     Sequential,
     Sigmoid,
     SiLU,
+    SliceChannels,
     Softmax,
     Softplus,
     SparsityPenalty,
@@ -170,6 +171,7 @@ layers = st.one_of(
     _layer(DropConnect, out_features=counts, p=probabilities, bias=st.booleans()),
     _layer(Reshape, shape=st.lists(counts, min_size=1, max_size=4).map(tuple)),
     _layer(PadChannels, out_channels=counts),
+    _layer(SliceChannels, start=widths, stop=widths.map(lambda n: n + 100)),
     _layer(
         LayerNorm,
         over=st.sampled_from(["image", "channels", "step"]),

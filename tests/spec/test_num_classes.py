@@ -83,7 +83,7 @@ def test_kinds_that_pass_no_number_on_are_these():
     }
     assert refused == {
         *("RNN", "LSTM", "GRU", "Maxout", "ChannelPool", "TableConv", "DepthwiseConv", "PadChannels"),
-        *("Flatten", "Reshape", "MaxUnpool", "Residual", "Concat"),
+        *("SliceChannels", "Flatten", "Reshape", "MaxUnpool", "Residual", "Concat"),
     }
 
 

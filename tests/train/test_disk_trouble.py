@@ -125,7 +125,7 @@ def test_the_log_cannot_be_opened(tmp_path, monkeypatch):
     def refuse(*_):
         raise FULL
 
-    monkeypatch.setattr(record, "EventFileWriter", refuse)
+    monkeypatch.setattr(record, "RecordWriter", refuse)
     path = tmp_path / "run"
     text = message_of(RunError, list, train(tiny(), toy_source(), quick(), path))
     assert text == f"{path / 'events.jsonl'}: the event log cannot be written: No space left on device."

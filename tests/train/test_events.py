@@ -33,6 +33,7 @@ def test_order_and_counts(tmp_path):
         params=4 * 9 + 4 + 36 * 3 + 3,
         device="cpu",
         threads=1,
+        plan="fp32, contiguous, 1 thread",
         steps=6,
         epochs=2.0,
         sizes={"train": 48, "val": 24},
@@ -118,6 +119,7 @@ def test_run_yaml_says_everything(tmp_path):
         "preprocess",
         "augment",
         "training",
+        "plan",
         "module",
         "network",
     ]

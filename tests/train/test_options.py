@@ -108,7 +108,12 @@ BAD = [
     ("init", "he_norml", "an initialization: unknown initialization 'he_norml'"),
     ("init", 3, "a valid string"),
     ("device", 3, "a valid string"),
-    ("precision", "fp16", "'fp32' or 'bf16'"),
+    ("precision", "fp16", "'auto', 'fp32', 'tf32', 'bf16-math' or 'bf16'"),
+    ("memory_format", "nhwc", "'auto', 'contiguous' or 'channels_last'"),
+    ("compile", "yes", "'auto', 'on' or 'off'"),
+    ("plan", "fast", "'auto' or 'plain'"),
+    ("micro_batch", 0, "greater than or equal to 1"),
+    ("threads", 0, "greater than or equal to 1"),
     ("keep_best", 0, "greater than or equal to 1"),
     ("skip_bad_images", 1, "a valid boolean"),
 ]

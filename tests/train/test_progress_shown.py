@@ -13,6 +13,7 @@ STARTED = {
     "params": 10,
     "device": "cpu",
     "threads": 1,
+    "plan": "fp32, contiguous, 1 thread",
     "steps": 1000,
     "epochs": 10.0,
     "sizes": {"train": 1600, "val": 100},

@@ -24,6 +24,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "inspect": "The table of a network, before it exists.",
         "compare": "A layer dense, locally connected, tiled and convolutional.",
         "check": "What will go wrong, before the first step.",
+        "plan": "How fast a step of training can be computed here.",
         "train": "Train a network on images; makes a run folder.",
         "eval": "Measure a run: accuracy, per-class table, confusion matrix.",
         "diff": "What two runs differ in.",

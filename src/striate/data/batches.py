@@ -233,6 +233,11 @@ class Batches:
         indices = self._indices(step)
         return self._batch(step, indices, self.dataset.take(indices))
 
+    def joined(self, steps: range) -> Batch:
+        """Return the batches of ``steps``, which follow one another, as one, whose step is the first."""
+        indices = self._indices(steps.start, len(steps))
+        return self._batch(steps.start, indices, self.dataset.take(indices))
+
     def ahead(self, steps: range) -> Generator[Batch, None, None]:
         """Yield the batches of ``steps``, which follow one another: what is streamed is read and decoded ahead.
 
@@ -249,11 +254,12 @@ class Batches:
         """Return the number of steps that show at least ``epochs`` times as many images as there are."""
         return math.ceil(epochs * len(self.dataset) / self.batch_size)
 
-    def _indices(self, step: int) -> IntArray:
+    def _indices(self, step: int, count: int = 1) -> IntArray:
+        """Return the indices of ``count`` batches from ``step`` on."""
+        start, wanted = step * self.batch_size, count * self.batch_size
         if self._balanced is not None:
-            return self._balanced.places(step * self.batch_size, self.batch_size)
-        order = partial(self.dataset.order, self.seed)
-        return _cut(order, len(self.dataset), self.batch_size, step)
+            return self._balanced.places(start, wanted)
+        return _cut(partial(self.dataset.order, self.seed), len(self.dataset), start, wanted)
 
     def _batch(self, step: int, indices: IntArray, images: Tensor) -> Batch:
         chosen = torch.from_numpy(indices)
@@ -278,14 +284,12 @@ def batch_indices(size: int, batch_size: int, seed: int, step: int) -> IntArray:
     Batch ``k`` takes positions ``k * batch_size`` to ``(k + 1) * batch_size - 1`` of the permutations of
     all epochs laid end to end.
     """
-    return _cut(partial(_permutation, size, seed), size, batch_size, step)
+    return _cut(partial(_permutation, size, seed), size, step * batch_size, batch_size)
 
 
-def _cut(order: Callable[[int], IntArray], size: int, batch_size: int, step: int) -> IntArray:
-    """Cut batch ``step`` out of the orders of all epochs laid end to end."""
-    start = step * batch_size
+def _cut(order: Callable[[int], IntArray], size: int, start: int, wanted: int) -> IntArray:
+    """Cut the positions from ``start`` on out of the orders of all epochs laid end to end."""
     parts = []
-    wanted = batch_size
     while wanted:
         epoch, offset = divmod(start, size)
         part = order(epoch)[offset : offset + wanted]

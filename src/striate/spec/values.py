@@ -18,6 +18,7 @@ __all__ = [
     "Connections",
     "Count",
     "Exponent",
+    "Index",
     "LayerPath",
     "Margin",
     "Name",
@@ -80,6 +81,10 @@ def _at_least(value: Any, least: int) -> int:
 
 def _count(value: Any) -> int:
     return _at_least(value, 1)
+
+
+def _index(value: Any) -> int:
+    return _at_least(value, 0)
 
 
 def _odd(value: Any) -> int:
@@ -225,6 +230,7 @@ def _padding_schema(words: tuple[str, ...]) -> dict[str, Any]:
 _WHOLE_SCHEMA = {"type": "integer", "minimum": 1, "exclusiveMaximum": LIMIT}
 
 Count = Annotated[int, BeforeValidator(_count), WithJsonSchema(_WHOLE_SCHEMA)]
+Index = Annotated[int, BeforeValidator(_index), WithJsonSchema(_WHOLE_SCHEMA | {"minimum": 0})]
 Odd = Annotated[
     int,
     BeforeValidator(_odd),

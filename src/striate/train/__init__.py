@@ -34,6 +34,9 @@ if TYPE_CHECKING:
         evaluate,
         forward_in_batches,
     )
+    from striate.train.plan import Plan
+    from striate.train.plan.choosing import measure_plans
+    from striate.train.plan.table import PlanTable
     from striate.train.prepare import resolve_device
     from striate.train.progress import ProgressBar
     from striate.train.readers import READERS, Reader, ReaderWarning
@@ -63,6 +66,9 @@ _HOMES = {
     "losses": ("make_loss",),
     "methods": ("learning_rate", "make_optimizer"),
     "metrics": ("ClassScore", "Evaluation", "LabelEvaluation", "evaluate", "forward_in_batches"),
+    "plan": ("Plan",),
+    "plan.choosing": ("measure_plans",),
+    "plan.table": ("PlanTable",),
     "prepare": ("resolve_device",),
     "progress": ("ProgressBar",),
     "recipes": ("TrainingRecipe", "find_recipe", "recipes_of"),
@@ -82,6 +88,8 @@ __all__ = [
     "Inspected",
     "LabelEvaluation",
     "NetworkReport",
+    "Plan",
+    "PlanTable",
     "ProgressBar",
     "Propagation",
     "Reader",
@@ -106,6 +114,7 @@ __all__ = [
     "learning_rate",
     "make_loss",
     "make_optimizer",
+    "measure_plans",
     "overfit_batch",
     "propagate",
     "recipes_of",

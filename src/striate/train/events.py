@@ -45,6 +45,7 @@ class Started(Event):
     Attributes:
         run: The run folder.
         threads: How many torch uses.
+        plan: How steps are computed: see `striate.train.plan`.
         sizes: Images in each split that is used.
         notes: What the user should know, one sentence each.
     """
@@ -54,6 +55,7 @@ class Started(Event):
     params: int
     device: str
     threads: int
+    plan: str
     steps: int
     epochs: float
     sizes: dict[str, int]
@@ -92,6 +94,10 @@ class StepDone(Event):
     loss: float
     lr: float
     images_per_second: float
+
+    def to_data(self) -> dict[str, Any]:
+        """Return the event as it stands in ``events.jsonl``; of so many it is to be quick."""
+        return {"event": "StepDone", **vars(self)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,10 +17,11 @@ import os
 import re
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
 import yaml
 from torch import Tensor, nn
 
@@ -33,6 +34,7 @@ from striate.spec.files import parse_yaml
 from striate.train.config import TrainConfig
 from striate.train.config.reading import to_data
 from striate.train.keeping.checkpoint import CHECKPOINT, model_tensors
+from striate.train.plan.plan import Plan
 
 __all__ = ["FOLDS", "MEMBERS", "RunFolder", "RunRecord", "file_name"]
 
@@ -62,6 +64,7 @@ class RunRecord:
         class_names: Frozen: output i of the network is class i.
         several_labels: Whether an image may have several of them; then a sigmoid of each output is its probability.
         augment: What is done to training images, with what was fitted to them.
+        plan: How steps are computed.
     """
 
     network: Network | None
@@ -76,6 +79,7 @@ class RunRecord:
     versions: dict[str, str]
     created: str
     several_labels: bool = False
+    plan: Plan = field(default_factory=Plan)
 
     @property
     def measure(self) -> str:
@@ -99,6 +103,7 @@ class RunRecord:
             "preprocess": self.preprocess.to_data(),
             "augment": self.augment.to_data(),
             "training": to_data(self.training),
+            "plan": self.plan.to_data(),
             "module": self.module,
             "network": self.network.to_data() if self.network else None,
         }
@@ -126,6 +131,7 @@ class RunRecord:
             preprocess = Preprocess.from_data(data["preprocess"], tensors or {})
             class_names = tuple(str(name) for name in source["class_names"])
             _check_agreement(network, preprocess, class_names)
+            training = _training(data["training"])
             return cls(
                 network=network,
                 module=data["module"],
@@ -135,7 +141,8 @@ class RunRecord:
                 class_names=class_names,
                 preprocess=preprocess,
                 augment=Recipe.from_data(data["augment"]) if "augment" in data else Recipe(),
-                training=_training(data["training"]),
+                training=training,
+                plan=_plan(data, training),
                 versions=dict(data["versions"]),
                 created=str(data["created"]),
                 several_labels=source.get("several_labels", False) is True,
@@ -151,6 +158,15 @@ def _training(options: dict[str, Any]) -> TrainConfig:
     if augment not in RECIPES and "\n" not in augment:
         raise ValueError(f"training: augment={augment!r:.80} is neither the name of a recipe nor its text")
     return TrainConfig(**options)
+
+
+def _plan(data: dict[str, Any], training: TrainConfig) -> Plan:
+    if "plan" in data:
+        return Plan.from_data(data["plan"])
+    # Before there were plans, bfloat16 was channels last, and the rest as described.
+    if training.execution.precision == "bf16":
+        return Plan(precision="bf16", memory_format="channels_last", threads=torch.get_num_threads())
+    return Plan(threads=torch.get_num_threads())
 
 
 def _tensors(path: Path) -> dict[str, Tensor]:

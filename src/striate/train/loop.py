@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from striate.data import Batch, Batches
+from striate.data import Batches
 from striate.errors import DataError, RunError, TrainingError, WeightsError
 from striate.nn import save_weights, set_weights
 from striate.train.diverge import NotFinite, first_not_finite
@@ -28,6 +28,7 @@ from striate.train.events import (
     StepDone,
     Validated,
 )
+from striate.train.feeding import Inputs, feed
 from striate.train.folder import RunFolder
 from striate.train.keeping.checkpoint import CHECKPOINT, MODEL, Checkpoint, Progress
 from striate.train.keeping.kept import keep_best, keep_last, newest, read_best, sweep
@@ -165,7 +166,8 @@ class Loop:
             "network": self.prepared.name,
             "params": sum(p.numel() for p in self.module.parameters()),
             "device": str(self.prepared.device),
-            "threads": self.prepared.threads,
+            "threads": self.prepared.plan.threads,
+            "plan": str(self.prepared.plan),
             "steps": self.steps,
             "epochs": self.config.epochs,
             "sizes": self.prepared.record.sizes,
@@ -187,17 +189,17 @@ class Loop:
             ) from None
 
     def _epochs(self) -> Iterator[Event]:
-        with closing(self.batches.ahead(range(self.progress.step, self.steps))) as batches:
-            yield from self._epochs_of(batches)
+        with closing(feed(self.prepared, self.batches, range(self.progress.step, self.steps))) as fed:
+            yield from self._epochs_of(fed)
 
-    def _epochs_of(self, batches: Iterator[Batch]) -> Iterator[Event]:
+    def _epochs_of(self, fed: Iterator[Inputs]) -> Iterator[Event]:
         saved = time.monotonic()
         if self._validation_is_due():
             yield from self._epoch_end()
         falls = self._falls()
         while not self._over():
             before = time.perf_counter()
-            loss, lr = self.stepper.step(next(batches), falls)
+            loss, lr = self.stepper.step(next(fed), falls)
             self.progress = replace(self.progress, step=self.progress.step + 1)
             done = StepDone(
                 step=self.progress.step,

@@ -20,9 +20,6 @@ from striate.train.config import LossConfig
 
 __all__ = ["LABEL_LOSSES", "Loss", "chosen_loss", "class_weights", "first_loss", "make_loss"]
 
-Loss = Callable[[Tensor, Tensor], Tensor]
-"""Takes logits ``(N, K)`` and targets, and returns a scalar."""
-
 LABEL_LOSSES = ("binary", "focal")
 """Those for images that may have several labels."""
 
@@ -46,6 +43,29 @@ class _Settings:
         """Return ``(N, K)`` drawn toward what knows nothing: 1/K of each class, or of several labels 1/2."""
         uniform = 0.5 if self.several else 1 / shares.shape[1]
         return shares * (1 - self.smoothing) + self.smoothing * uniform
+
+
+@dataclass(frozen=True, eq=False)
+class Loss:
+    """Takes logits ``(N, K)`` and targets, and returns a scalar; see `make_loss`."""
+
+    _kind: Callable[[Tensor, Tensor, _Settings], Tensor]
+    _settings: _Settings
+
+    def __call__(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Return the mean over images."""
+        return self._kind(logits.float() if logits.dtype in _HALVES else logits, targets, self._settings)
+
+    def count(self, targets: Tensor) -> Tensor:
+        """Return what the mean is divided by, float64: images, or the sum of their class weights.
+
+        The loss of a batch is the mean of those of its parts, each counting so much.
+        """
+        weights = self._settings.weights
+        if weights is None or self._settings.several or self._kind is _binary:
+            return torch.tensor(len(targets), dtype=torch.float64)
+        weights = weights.double()
+        return (weights[targets] if targets.ndim == 1 else targets.double() @ weights).sum()
 
 
 def make_loss(
@@ -82,13 +102,7 @@ def make_loss(
     weights = class_weights(config, targets_of_training, num_classes)
     if weights is not None:
         weights = weights.to(device)
-    settings = _Settings(config.label_smoothing, config.focus, weights, several)
-    kind = _KINDS[config.name]
-
-    def loss(logits: Tensor, targets: Tensor) -> Tensor:
-        return kind(logits.float() if logits.dtype in _HALVES else logits, targets, settings)
-
-    return loss
+    return Loss(_KINDS[config.name], _Settings(config.label_smoothing, config.focus, weights, several))
 
 
 def chosen_loss(config: LossConfig, *, several_labels: bool) -> LossConfig:

@@ -39,10 +39,11 @@ from striate.train.fits import check_module, check_network
 from striate.train.folder import RunRecord
 from striate.train.losses import Loss, chosen_loss, make_loss
 from striate.train.methods import check_schedule
+from striate.train.plan.asking import asked_plan
+from striate.train.plan.plan import Plan
 
 __all__ = ["Prepared", "prepare", "resolve_device"]
 
-_FEW_MACS = 30e6  # of one forward pass of a batch
 _PATIENCE = 1.0  # seconds; what is compiled already is there sooner
 
 
@@ -55,7 +56,6 @@ class Prepared:
         val: The validation split.
         augment: What is done to training images, if anything.
         loss: What is minimized, of logits and targets.
-        threads: How many threads torch is to use.
         record: What will stand in ``run.yaml``.
     """
 
@@ -67,8 +67,12 @@ class Prepared:
     loss: Loss
     record: RunRecord
     device: torch.device
-    threads: int
     notes: tuple[str, ...]
+
+    @property
+    def plan(self) -> Plan:
+        """How steps are computed."""
+        return self.record.plan
 
     def inputs(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Return what the network takes of a training batch, augmented, and its targets, both on the device."""
@@ -162,6 +166,7 @@ def prepare(
         preprocess=preprocess,
         augment=Recipe() if augment is None else augment.recipe,
         training=config,
+        plan=asked_plan(config, _macs(network), device) if begun is None else begun.plan,
         versions={
             "striate": version("striate"),
             "torch": str(torch.__version__),
@@ -180,7 +185,6 @@ def prepare(
         loss=loss,
         record=record,
         device=device,
-        threads=_threads(network, config),
         notes=tuple(_notes(record, source, train.skipped + val.skipped, begun)),
     )
     if INITS[config.init].needs_images:
@@ -244,20 +248,6 @@ def _stored(config: TrainConfig, shape: tuple[int, int, int]) -> tuple[int, int]
     return config.images.stored_size, round(config.images.stored_size * width / height)
 
 
-def _threads(network: Network | nn.Module, config: TrainConfig) -> int:
-    """Return one thread for a step of little arithmetic, else as many as torch has.
-
-    A second thread saves 13 % of a step of LeNet-5 at batch 64 (27 million MACs) and half at batch 128, on
-    two free cores; but where another process wants them too, 288 steps at batch 32 took 3.2 s on one thread
-    and 18 s on two, which wait for each other.
-    """
-    if isinstance(network, Network):
-        macs = analyze(network).totals.macs * config.batch_size
-        if macs < _FEW_MACS:
-            return 1
-    return torch.get_num_threads()
-
-
 def resolve_device(name: str) -> torch.device:
     """Return the device called ``name``; ``auto`` is CUDA, else Apple's MPS, else the CPU.
 
@@ -276,6 +266,11 @@ def resolve_device(name: str) -> torch.device:
         fix = f"Here there is {listed(here)}."
         raise ConfigError(bad_argument("device", name, "auto or a device of this machine", fix)) from None
     return device
+
+
+def _macs(network: Network | nn.Module) -> int | None:
+    """Return the multiply-accumulates of one image; None if they are not known."""
+    return analyze(network).totals.macs if isinstance(network, Network) else None
 
 
 def _image_shape(network: Network | nn.Module, source: Source) -> tuple[int, int, int]:

@@ -15,6 +15,7 @@ from striate.errors import ConfigError
 from striate.spec import Network
 from striate.train.config import TrainConfig
 from striate.train.diverge import NotFinite
+from striate.train.feeding import feed
 from striate.train.methods.finder import RateRange, check_range, find_rates
 from striate.train.prepare import Prepared, prepare, resolve_device
 from striate.train.stepping import Stepper
@@ -56,24 +57,21 @@ def find_lr(
             raise ConfigError(f"the module cannot be copied: {type(error).__name__}: {error}.") from error
     config = config or TrainConfig()
     device = resolve_device(config.device)
-    threads = torch.get_num_threads()
-    try:
-        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-            return _found(prepare(network, data, config), low, high, steps)
-    finally:
-        torch.set_num_threads(threads)
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        prepared = prepare(network, data, config)
+        with prepared.plan.applied(device):
+            return _found(prepared, low, high, steps)
 
 
 def _found(prepared: Prepared, low: float, high: float, steps: int) -> RateRange:
-    torch.set_num_threads(prepared.threads)
     config = prepared.record.training
     batches = Batches(prepared.train, config.batch_size, config.seed, config.loss.sampling)
     stepper = Stepper(prepared, steps)
-    with closing(batches.ahead(range(steps))) as shown:
+    with closing(feed(prepared, batches, range(steps))) as fed:
 
         def step(rate: float) -> float:
             try:
-                return stepper.step_at(rate, next(shown))
+                return stepper.step_at(rate, next(fed))
             except NotFinite:
                 return math.nan
 

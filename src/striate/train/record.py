@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import json
 import os
+import socket
 import time
 from collections.abc import Generator
 from contextlib import ExitStack, closing, suppress
@@ -16,14 +18,16 @@ from tensorboard.compat.proto.event_pb2 import Event as BoardEvent
 from tensorboard.compat.proto.event_pb2 import SessionLog
 from tensorboard.compat.proto.histogram_pb2 import HistogramProto
 from tensorboard.compat.proto.summary_pb2 import Summary
-from tensorboard.summary.writer.event_file_writer import EventFileWriter
+from tensorboard.summary.writer.record_writer import RecordWriter
 
 from striate.errors import RunError
 from striate.spec.files import sync_folder
-from striate.train.events import Event, Histogram, Inspected, Resumed, StepDone, Validated
+from striate.train.events import Event, Histogram, Inspected, Resumed, Started, StepDone, Validated
 from striate.train.keeping.checkpoint import Progress
 
 __all__ = ["cut_log", "recorded", "sync_log"]
+
+_POINTS = 2000
 
 
 def recorded(events: Generator[Event, None, None], folder: Path) -> Generator[Event, None, None]:
@@ -105,14 +109,18 @@ def _unwritten(path: Path, error: OSError) -> RunError:
 
 
 class _Log:
-    """Appends events to the files of a run folder."""
+    """Appends events to the files of a run folder.
+
+    Every step goes into the log; into the curves about `_POINTS` at most, of which TensorBoard shows a thousand.
+    """
 
     def __init__(self, folder: Path) -> None:
+        self._stride = 1
         self._path = folder / "events.jsonl"
         try:
             with ExitStack() as opened:
                 self._lines: TextIO = opened.enter_context(self._path.open("a", encoding="utf-8"))
-                self._board = EventFileWriter(str(folder / "tensorboard"))
+                self._board = opened.enter_context(closing(_Board(folder / "tensorboard")))
                 opened.pop_all()  # both are open, and stay so
         except OSError as error:
             raise _unwritten(self._path, error) from None
@@ -139,13 +147,20 @@ class _Log:
         """Add what TensorBoard can draw of ``event``: by default nothing."""
 
     @_curves.register
+    def _(self, event: Started) -> None:
+        self._stride = max(1, event.steps // _POINTS)
+
+    @_curves.register
     def _(self, event: Resumed) -> None:
+        self._stride = max(1, event.steps // _POINTS)
         # TensorBoard no longer shows what an earlier process wrote of later steps.
         start = SessionLog(status=SessionLog.START)
         self._board.add_event(BoardEvent(step=event.step + 1, wall_time=time.time(), session_log=start))
 
     @_curves.register
     def _(self, event: StepDone) -> None:
+        if event.step % self._stride:
+            return
         self._scalars(
             event.step,
             {
@@ -158,6 +173,7 @@ class _Log:
     @_curves.register
     def _(self, event: Validated) -> None:
         self._scalars(event.step, {"val/loss": event.loss, "val/accuracy": event.accuracy})
+        self._board.flush()
 
     @_curves.register
     def _(self, event: Inspected) -> None:
@@ -177,6 +193,36 @@ class _Log:
 
     def _summarize(self, step: int, values: list[Summary.Value]) -> None:
         self._board.add_event(BoardEvent(step=step, wall_time=time.time(), summary=Summary(value=values)))
+
+
+class _Board:
+    """Writes TensorBoard's file, as its `EventFileWriter` does but at once: a thread beside takes turns with ours."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        began, number = int(time.time()), next(_numbers)
+        name = f"events.out.tfevents.{began:010d}.{socket.gethostname()}.{os.getpid()}.{number}"
+        with ExitStack() as opened:
+            self._file = opened.enter_context((folder / name).open("xb"))
+            self._records = RecordWriter(self._file)
+            self.add_event(BoardEvent(wall_time=time.time(), file_version="brain.Event:2"))
+            self.flush()
+            opened.pop_all()
+
+    def add_event(self, event: BoardEvent) -> None:
+        """Append ``event``; `flush` shows it to others."""
+        self._records.write(event.SerializeToString())
+
+    def flush(self) -> None:
+        """Hand what was written to the system."""
+        self._file.flush()
+
+    def close(self) -> None:
+        """Flush and close."""
+        self._file.close()
+
+
+_numbers = itertools.count()
 
 
 def _proto(histogram: Histogram) -> HistogramProto:

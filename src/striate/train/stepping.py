@@ -10,13 +10,11 @@ import math
 from contextlib import nullcontext
 
 import torch
-from torch import Tensor, nn
-from torch.nn.utils import get_total_norm
+from torch import Tensor
 
-from striate.data import Batch
-from striate.nn import aux_losses
 from striate.train.diverge import NotFinite, first_bad_gradient, first_not_finite
 from striate.train.events import Inspected, Symptom
+from striate.train.feeding import Inputs
 from striate.train.health import Inspection, judge_layers, judge_start
 from striate.train.methods import (
     add_gradient_noise,
@@ -27,6 +25,7 @@ from striate.train.methods import (
     penalty,
     project_max_norm,
 )
+from striate.train.plan.execution import Execution, Losses
 from striate.train.prepare import Prepared
 
 __all__ = ["Stepper"]
@@ -49,52 +48,42 @@ class Stepper:
         self.module = prepared.module
         self.steps = steps
         self.steps_per_epoch = len(prepared.train) / self.config.batch_size
-        self.halved = self.config.precision == "bf16"
-        if self.halved:
-            _put_channels_last(self.module)
+        self.execution = Execution(self.module, prepared.loss, prepared.plan, prepared.device)
         self.optimizer = make_optimizer(self.module, self.config.optimizer)
+        self._weights = tuple(self.module.parameters())
         self.average = make_average(self.module, self.config.averaging, steps, self.steps_per_epoch)
         self.inspected: Inspected | None = None
 
-    def step(self, batch: Batch, falls: int = 0) -> tuple[float, float]:
+    def step(self, inputs: Inputs, falls: int = 0) -> tuple[float, float]:
         """Do one step at the rate of the schedule; return its loss, without penalties, and its learning rate.
 
         Args:
-            batch: What is learned from.
+            inputs: What is learned from.
             falls: How often the rate has fallen, of the schedule ``plateau``.
 
         Raises:
             NotFinite: as `step_at`.
         """
         schedule, lr = self.config.schedule, self.config.optimizer.lr
-        rate = learning_rate(schedule, lr, batch.step, self.steps, self.steps_per_epoch, falls)
-        return self.step_at(rate, batch), rate
+        rate = learning_rate(schedule, lr, inputs.step, self.steps, self.steps_per_epoch, falls)
+        return self.step_at(rate, inputs), rate
 
-    def step_at(self, rate: float, batch: Batch) -> float:
+    def step_at(self, rate: float, inputs: Inputs) -> float:
         """Do one step at the learning rate ``rate``; return its loss, without penalties.
 
         Raises:
             NotFinite: if the loss or a gradient is no number; the weights are then as they were before.
         """
-        step = batch.step
+        images, targets, step = inputs
         self.inspected = None
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["lr_factor"]
-        self.module.train()
-        images, targets = self.prepared.inputs(batch)
-        if self.halved:
-            images = images.contiguous(memory_format=torch.channels_last)
+        if not self.module.training:
+            self.module.train()
         inspection = Inspection(self.module) if self._look_is_due(step) else None
-        with inspection.of_values() if inspection else nullcontext():
-            logits, answered, loss = self._losses(images, targets, step)
-        value = loss.item()
-        if not math.isfinite(value):
-            self._seed(step)  # the same dropout again
-            with self._precision():
-                found = first_not_finite(self.module, images, targets)
-            raise NotFinite("loss", step + 1, self.config.optimizer.lr, *found)
-        self.optimizer.zero_grad(set_to_none=True)
-        self._penalized(loss).backward()  # type: ignore[no-untyped-call]
+        for weight in self._weights:
+            weight.grad = None
+        seen, value = self._learned(images, targets, step, inspection)
         self._check_gradients(images, targets, step)
         if inspection:
             inspection.look_at_gradients()
@@ -103,33 +92,49 @@ class Stepper:
             layers = inspection.layers()
             symptoms = judge_layers(layers, rate / self.config.optimizer.lr, first=step == 0)
             if step == 0:
-                symptoms += self._start(images, logits, answered)
-            seen = inspection.histograms
-            self.inspected = Inspected(step=step + 1, layers=layers, symptoms=symptoms, histograms=seen)
+                symptoms += self._start(images, seen)
+            shown = inspection.histograms
+            self.inspected = Inspected(step=step + 1, layers=layers, symptoms=symptoms, histograms=shown)
         return value
 
-    def _losses(self, images: Tensor, targets: Tensor, step: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Return logits, their loss, and the loss with what auxiliary heads add."""
-
-        def loss_of(logits: Tensor) -> Tensor:
-            return self.prepared.loss(logits, targets)
-
+    def _learned(
+        self, images: Tensor, targets: Tensor, step: int, inspection: Inspection | None
+    ) -> tuple[Losses, float]:
+        """Add up the gradients of a batch; return what its first part gave, and the loss of all."""
         self._seed(step)
-        with self._precision():
-            logits = self.module(images)
-            answered = loss = loss_of(logits)
-            for extra in aux_losses(self.module, loss_of):
-                loss = loss + extra
-        return logits, answered, loss
+        first, value = None, 0.0
+        for part, wanted, share in self.execution.parts(images, targets):
+            with inspection.of_values() if inspection and first is None else nullcontext():
+                losses = self.execution.losses(part, wanted, step)
+            first = first or losses
+            value += losses.whole.item() * float(share)
+            if not math.isfinite(value):
+                raise self._not_finite(part, wanted, step)
+            whole = losses.whole * share if share != 1.0 else losses.whole
+            (self._penalized(whole) if first is losses else whole).backward()  # type: ignore[no-untyped-call]
+        assert first is not None
+        return first, value
+
+    def _not_finite(self, images: Tensor, targets: Tensor, step: int) -> NotFinite:
+        self._seed(step)  # the same dropout again
+        with self.prepared.plan.autocast(self.prepared.device):
+            found = first_not_finite(self.module, images, targets)
+        return NotFinite("loss", step + 1, self.config.optimizer.lr, *found)
 
     def _seed(self, step: int) -> None:
         """Make dropout a function of (seed, step)."""
-        torch.manual_seed(_step_seed(self.config.seed, step))
+        seed = _step_seed(self.config.seed, step)
+        # torch.manual_seed notes, of every accelerator that was not used yet, where it was called: 1 ms.
+        torch.default_generator.manual_seed(seed)
+        if self.prepared.device.type != "cpu":
+            torch.get_device_module(self.prepared.device).manual_seed(seed)
 
-    def _start(self, images: Tensor, logits: Tensor, loss: Tensor) -> tuple[Symptom, ...]:
+    def _start(self, images: Tensor, seen: Losses) -> tuple[Symptom, ...]:
         """Return what is to be said of the loss of the first step."""
         several = self.prepared.train.targets.ndim > 1
-        found = judge_start(loss.item(), self.config.loss, images, logits.detach(), several_labels=several)
+        shown = images[: len(seen.logits)]
+        loss, logits = seen.answered.item(), seen.logits.detach()
+        found = judge_start(loss, self.config.loss, shown, logits, several_labels=several)
         return () if found is None else (found,)
 
     def _look_is_due(self, step: int) -> bool:
@@ -142,23 +147,21 @@ class Stepper:
             return step == 0 or step * size // epoch > (step - 1) * size // epoch
         return step % every == 0
 
-    def _precision(self) -> torch.autocast:
-        """Return what the network is to be called within."""
-        return torch.autocast(self.prepared.device.type, torch.bfloat16, enabled=self.halved)
-
     def _penalized(self, loss: Tensor) -> Tensor:
         held = self.config.regularization
         return loss + penalty(self.module, held.l1, held.l2) if held.l1 or held.l2 else loss
 
     def _check_gradients(self, images: Tensor, targets: Tensor, step: int) -> None:
         """Raise `NotFinite` if a gradient is no number."""
-        gradients = [p.grad for p in self.module.parameters() if p.grad is not None]
-        # Their length is quick to say, and may be infinite where none of them is.
-        if get_total_norm(gradients).isfinite() or all(g.isfinite().all() for g in gradients):
+        gradients = [p.grad for p in self._weights if p.grad is not None]
+        # Their lengths are quick to say, and may be infinite where none of them is.
+        lengths = torch.stack(torch._foreach_norm(gradients)) if gradients else torch.zeros(1)
+        if math.isfinite(lengths.sum().item()) or all(g.isfinite().all() for g in gradients):
             return
         self.optimizer.zero_grad(set_to_none=True)
+        self._seed(step)
         found = first_bad_gradient(
-            self.module, lambda: self._penalized(self._losses(images, targets, step)[2])
+            self.module, lambda: self._penalized(self.execution.eager_losses(images, targets).whole)
         )
         raise NotFinite("gradient", step + 1, self.config.optimizer.lr, *found)
 
@@ -173,13 +176,6 @@ class Stepper:
             project_max_norm(self.module, held.max_norm)
         if self.average is not None:
             self.average.update(self.module, step + 1)
-
-
-def _put_channels_last(module: nn.Module) -> None:
-    """Put the windows of 2-d convolutions into the order in which bfloat16 is fast; the module keeps it."""
-    for weight in module.parameters():
-        if weight.ndim == 4:
-            weight.data = weight.data.contiguous(memory_format=torch.channels_last)
 
 
 def _step_seed(seed: int, step: int) -> int:

@@ -6,7 +6,6 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import torch
 from filelock import FileLock
 from torch import nn
 
@@ -18,7 +17,8 @@ from striate.train.events import Event
 from striate.train.folder import RunFolder, RunRecord
 from striate.train.keeping.lock import lock
 from striate.train.loop import Loop
-from striate.train.prepare import prepare
+from striate.train.plan.choosing import planned
+from striate.train.prepare import Prepared, prepare
 from striate.train.record import recorded
 
 __all__ = ["resume", "train"]
@@ -52,7 +52,7 @@ def train(
     """
     if out is not None:
         RunFolder.check_free(Path(out))
-    loop = Loop(prepare(network, data, config or TrainConfig()))
+    loop = Loop(planned(prepare(network, data, config or TrainConfig())))
     return _run(loop, None if out is None else Path(out))
 
 
@@ -122,12 +122,12 @@ def _run(loop: Loop, out: Path | None) -> Generator[Event, None, None]:
         loop.folder = RunFolder.create_next(Path("runs"), prepared.name, prepared.record)
     else:
         loop.folder = RunFolder.create(out, prepared.record)
-    with _held(lock(loop.folder.path), prepared.threads):
+    with _held(lock(loop.folder.path), prepared):
         yield from recorded(loop.events(), loop.folder.path)
 
 
 def _rest(loop: Loop, notes: tuple[str, ...], held: FileLock) -> Generator[Event, None, None]:
-    with _held(held, loop.prepared.threads):
+    with _held(held, loop.prepared):
         if loop.complete:
             yield loop.finished()
             return
@@ -136,12 +136,10 @@ def _rest(loop: Loop, notes: tuple[str, ...], held: FileLock) -> Generator[Event
 
 
 @contextmanager
-def _held(lock: FileLock, threads: int) -> Iterator[None]:
-    """Hold a lock that was taken, and use so many threads, for a while."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
+def _held(lock: FileLock, prepared: Prepared) -> Iterator[None]:
+    """Hold a lock that was taken, and have torch compute as was planned, for a while."""
     try:
-        yield
+        with prepared.plan.applied(prepared.device):
+            yield
     finally:
-        torch.set_num_threads(before)
         lock.release()

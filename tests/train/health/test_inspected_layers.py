@@ -9,6 +9,7 @@ from torch import nn
 from toys import quick, tiny, toy_source
 
 from striate.data import Batches
+from striate.train.feeding import made_ready
 from striate.train.health.histograms import BINS, histogram
 from striate.train.prepare import prepare
 from striate.train.stepping import Stepper
@@ -54,7 +55,7 @@ def looked_at(module, **options):
         x = part(x)
         values[name] = x.detach().double().numpy().copy()
     grads = torch.autograd.grad(nn.functional.cross_entropy(x, targets), list(module.parameters()))
-    steps.step(batch)
+    steps.step(made_ready(steps.prepared, batch))
     grads = dict(zip(before, grads, strict=True))
     return {row.path: row for row in steps.inspected.layers}, before, values, grads, steps
 
@@ -71,10 +72,10 @@ def test_one_position_of_one_image_that_is_above_zero_makes_a_unit_live():
     steps, batch = stepper(module)
     images = torch.full((16, 1, 8, 8), -1.0)
     steps.prepared.__dict__["inputs"] = lambda batch: (images, batch.targets)
-    steps.step(batch)
+    steps.step(made_ready(steps.prepared, batch))
     assert steps.inspected.layers[0].dead == 1
     images[11, 0, 7, 2] = 1e-9
-    steps.step(batch)
+    steps.step(made_ready(steps.prepared, batch))
     assert steps.inspected.layers[0].dead == 0
 
 
@@ -126,7 +127,7 @@ def test_weights_of_which_nothing_can_be_said(still):
     if still == "group":
         options["groups"] = [{"paths": "out.*", "lr_factor": 0.0}]
     steps, batch = stepper(module, **options)
-    steps.step(batch)
+    steps.step(made_ready(steps.prepared, batch))
     row = steps.inspected.layers[-1]
     assert row.update_ratio is None
     assert (row.weight_norm is None) == (row.gradient_norm is None) == (still != "zero")
@@ -139,7 +140,7 @@ def test_huge_values_have_a_length():
         module.conv.bias.zero_()
         module.fc.weight.zero_()
     steps, batch = stepper(module)
-    steps.step(batch)
+    steps.step(made_ready(steps.prepared, batch))
     assert steps.inspected.layers[0].weight_norm == pytest.approx(6e30)
     assert math.isfinite(steps.inspected.layers[0].std)
 
@@ -191,7 +192,7 @@ def test_bfloat16_and_strided_values():
 
 def test_every_weight_and_layer_has_its_histogram():
     steps, batch = stepper(Net())
-    steps.step(batch)
+    steps.step(made_ready(steps.prepared, batch))
     tags = {h.tag for h in steps.inspected.histograms}
     assert tags == {f"values/{name}" for name in ("conv", "relu", "flat", "fc", "relu6", "out")} | {
         f"gradients/{name}.{kind}" for name in ("conv", "fc", "out") for kind in ("weight", "bias")
@@ -208,7 +209,7 @@ def test_a_layer_that_runs_twice_is_looked_at_once():
             return self.out(self.flat(self.relu(-self.relu(x) - 1)))
 
     steps, batch = stepper(Twice())
-    steps.step(batch)
+    steps.step(made_ready(steps.prepared, batch))
     relu = steps.inspected.layers[0]
     assert (relu.path, relu.dead) == ("relu", 0)  # of the second time it is 1
 
@@ -232,7 +233,7 @@ def test_which_steps_are_looked_at(every, batch_size, looked):
     steps = Stepper(prepared, count)
     found = []
     for k in reversed(range(count)):  # a function of the step, not of those before
-        steps.step(batches[k])
+        steps.step(made_ready(steps.prepared, batches[k]))
         if steps.inspected:
             found.append(steps.inspected.step)
     assert found[::-1] == looked

@@ -11,6 +11,7 @@ from striate.data import Batches
 from striate.errors import TrainingError
 from striate.train import Diverged, train
 from striate.train.diverge import NotFinite, first_bad_gradient
+from striate.train.feeding import made_ready
 from striate.train.prepare import prepare
 from striate.train.stepping import Stepper
 
@@ -97,7 +98,7 @@ def problem_of(steps, batch):
     before = {name: p.detach().clone() for name, p in steps.module.named_parameters()}
     kept = str(steps.optimizer.state_dict()["state"])
     with pytest.raises(NotFinite) as caught:
-        steps.step(batch)
+        steps.step(made_ready(steps.prepared, batch))
     for name, parameter in steps.module.named_parameters():
         assert torch.equal(parameter.view(torch.int32), before[name].view(torch.int32))
     assert str(steps.optimizer.state_dict()["state"]) == kept
@@ -126,7 +127,7 @@ def test_the_layer_that_makes_the_gradient_is_found(module, layer, what, every):
 def test_the_gradient_of_the_loss_itself():
     steps, batches = stepped(net())
     loss = steps.prepared.loss
-    steps.prepared.__dict__["loss"] = lambda logits, targets: loss(NoNumbersBack.apply(logits), targets)
+    steps.execution.loss = lambda logits, targets: loss(NoNumbersBack.apply(logits), targets)
     found = problem_of(steps, batches[0])
     assert (found.layer, found.what) == (None, "gradient")
     assert "in the gradient of the loss itself." in found.message()
@@ -156,7 +157,7 @@ def test_gradients_whose_length_is_no_float32_are_numbers():
             return x.flatten(1)[:, :3] * 1e-9 + self.weight * 1e25
 
     steps, batches = stepped(Large(), optimizer="sgd", lr=1e-30)
-    steps.step(batches[0])
+    steps.step(made_ready(steps.prepared, batches[0]))
     assert steps.module.weight.grad.isfinite().all()
     assert steps.module.weight.grad.abs().max() > 1e23  # whose square is no float32
 
@@ -192,7 +193,7 @@ def test_what_comes_in_is_told_apart(part, value):
 def test_weights_that_a_step_spoiled_are_told_at_the_next():
     wild = {"paths": "5.weight", "lr_factor": 1e33, "weight_decay": 1e10}
     steps, batches = stepped(net(), optimizer="sgd", lr=1e-3, weight_decay=0.0, warmup=0.0, groups=[wild])
-    steps.step(batches[0])
+    steps.step(made_ready(steps.prepared, batches[0]))
     assert not steps.module[5].weight.isfinite().all()
     found = problem_of(steps, batches[1])
     assert (found.figure, found.step, found.layer, found.what) == ("loss", 2, "5", "weights")
@@ -214,5 +215,5 @@ def test_described_networks_are_searched_too(tmp_path):
     steps, batches = stepped(tiny())
     steps.module.relu1.register_full_backward_hook(lambda part, given, got: (given[0] * math.nan,))
     with pytest.raises(NotFinite) as caught:
-        steps.step(batches[0])
+        steps.step(made_ready(steps.prepared, batches[0]))
     assert (caught.value.layer, caught.value.what) == ("relu1", "gradient")

@@ -10,6 +10,7 @@ from toys import quick, toy_source
 from striate.data import Batches
 from striate.train.config import LossConfig
 from striate.train.events import LayerHealth
+from striate.train.feeding import made_ready
 from striate.train.health.symptoms import judge_layers, judge_start
 from striate.train.prepare import prepare
 from striate.train.stepping import Stepper
@@ -101,7 +102,7 @@ def test_what_is_said(layers, text):
 def first_step(module, **options):
     prepared = prepare(module, toy_source(), quick(health_every="epoch", **options))
     steps = Stepper(prepared, 6)
-    steps.step(Batches(prepared.train, 16, 0)[0])
+    steps.step(made_ready(prepared, Batches(prepared.train, 16, 0)[0]))
     return steps.inspected
 
 

@@ -6,7 +6,16 @@ import math
 
 from striate.analyze.rules.base import Arithmetic, Misfit, Shape, arithmetic, need_steps
 from striate.analyze.terms import NOTHING, product
-from striate.spec.layers import RBF, DropConnect, Flatten, Linear, PadChannels, Reshape, Softmax
+from striate.spec.layers import (
+    RBF,
+    DropConnect,
+    Flatten,
+    Linear,
+    PadChannels,
+    Reshape,
+    SliceChannels,
+    Softmax,
+)
 
 
 @arithmetic.register
@@ -33,6 +42,13 @@ def _(layer: PadChannels, shape: Shape) -> Arithmetic:
             f"use at least {shape[0]}, or a Conv of kernel size 1 to have fewer"
         )
     return Arithmetic((layer.out_channels, *shape[1:]), along=1)
+
+
+@arithmetic.register
+def _(layer: SliceChannels, shape: Shape) -> Arithmetic:
+    if layer.stop > shape[0]:
+        raise Misfit(f"stop={layer.stop} is beyond the {shape[0]} channels there are; use at most {shape[0]}")
+    return Arithmetic((layer.stop - layer.start, *shape[1:]), along=1)
 
 
 @arithmetic.register

@@ -29,6 +29,11 @@ def _(layer: spec.PadChannels, shape: Shape) -> nn.Module:
 
 
 @layer_module.register
+def _(layer: spec.SliceChannels, shape: Shape) -> nn.Module:
+    return layers.SliceChannels(layer.start, layer.stop)
+
+
+@layer_module.register
 def _(layer: spec.Identity, shape: Shape) -> nn.Module:
     return nn.Identity()
 

@@ -64,6 +64,7 @@ from striate.nn.layers.shapes import (
     PadChannels,
     Reshape,
     ScaledTanh,
+    SliceChannels,
 )
 from striate.nn.layers.tiled import (
     TiledConv,
@@ -108,6 +109,7 @@ __all__ = [
     "ResponseNorm",
     "ScaledTanh",
     "SeparableConv",
+    "SliceChannels",
     "SparsityPenalty",
     "StochasticDepth",
     "StochasticPool",

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from striate.nn.layers.precision import widened, without_autocast
 
-__all__ = ["RBF", "PadChannels", "Reshape", "ScaledTanh"]
+__all__ = ["RBF", "PadChannels", "Reshape", "ScaledTanh", "SliceChannels"]
 
 
 class Reshape(nn.Module):
@@ -38,6 +38,23 @@ class PadChannels(nn.Module):
                 f"{self.channels}: give at most {self.channels}, or build it with out_channels={x.shape[1]} or more."
             )
         return F.pad(x, (0, 0) * (x.dim() - 2) + (0, self.channels - x.shape[1]))
+
+
+class SliceChannels(nn.Module):
+    """The channels from ``start`` up to, not including, ``stop``; a view."""
+
+    def __init__(self, start: int, stop: int) -> None:
+        super().__init__()
+        self.start = start
+        self.stop = stop
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.shape[1] < self.stop:
+            raise ValueError(
+                f"input of shape {tuple(x.shape)} has {x.shape[1]} channels, and SliceChannels takes those up to "
+                f"{self.stop}: give at least {self.stop}, or build it with stop={x.shape[1]} or less."
+            )
+        return x[:, self.start : self.stop]
 
 
 class ScaledTanh(nn.Module):

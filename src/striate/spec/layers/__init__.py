@@ -47,6 +47,7 @@ from striate.spec.layers.dense import (
     Linear,
     PadChannels,
     Reshape,
+    SliceChannels,
 )
 from striate.spec.layers.normalization import (
     BatchNorm,
@@ -141,6 +142,7 @@ __all__ = [
     "SeparableConv",
     "SiLU",
     "Sigmoid",
+    "SliceChannels",
     "Softmax",
     "Softplus",
     "SparsityPenalty",

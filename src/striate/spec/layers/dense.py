@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
+
+from pydantic import AfterValidator, ValidationInfo
 
 from striate.spec.layers.base import Layer
 from striate.spec.node import layer_kind
-from striate.spec.values import Count, Shape
+from striate.spec.values import Count, Index, Shape
 
-__all__ = ["RBF", "Flatten", "Identity", "Linear", "PadChannels", "Reshape"]
+__all__ = ["RBF", "Flatten", "Identity", "Linear", "PadChannels", "Reshape", "SliceChannels"]
 
 
 @layer_kind
@@ -68,6 +70,31 @@ class PadChannels(Layer):
     stem: ClassVar[str] = "pad"
 
     out_channels: Count
+
+
+def _behind_start(value: int, info: ValidationInfo) -> int:
+    start = info.data.get("start", 0)
+    if value <= start:
+        raise ValueError(f"must be more than start, {start}")
+    return value
+
+
+@layer_kind
+class SliceChannels(Layer):
+    """Some of the channels, those that follow one another: ``(C, *size) -> (stop - start, *size)``.
+
+    So the branches of a `Concat` may each read channels of their own, as behind the channel split of ShuffleNet V2
+    (Ma et al. 2018), or behind one convolution that computes what several would.
+
+    Attributes:
+        start: The first channel, from 0.
+        stop: The channel behind the last, as in Python's slices.
+    """
+
+    stem: ClassVar[str] = "slice"
+
+    start: Index
+    stop: Annotated[Count, AfterValidator(_behind_start)]
 
 
 @layer_kind

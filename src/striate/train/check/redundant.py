@@ -24,13 +24,14 @@ __all__ = [
 ]
 
 _LINEAR = frozenset(
-    "BatchNorm Flatten Reshape AvgPool GlobalAvgPool AdaptiveAvgPool Subsample Upsample PadChannels Transpose".split()
+    "BatchNorm Flatten Reshape AvgPool GlobalAvgPool AdaptiveAvgPool Subsample Upsample PadChannels "
+    "SliceChannels Transpose".split()
 )
 """Kinds without weights of consequence that are linear in evaluation."""
 
 _KEEP_SIGN = frozenset(
     "MaxPool AvgPool GlobalAvgPool GlobalMaxPool AdaptiveAvgPool AdaptiveMaxPool Flatten Reshape PadChannels "
-    "Transpose Upsample".split()
+    "SliceChannels Transpose Upsample".split()
 )
 """Kinds through which values that are not negative stay so."""
 
@@ -199,7 +200,9 @@ def _idle(step: Step, run: Run) -> str:
     if step.kind == "Identity" and not run.shortcut and len(run.steps) > 1:
         return "by its name"
     same = row.input_shape == row.output_shape
-    if same and step.kind in ("Upsample", "AdaptiveAvgPool", "AdaptiveMaxPool", "PadChannels", "ChannelPool"):
+    if same and step.kind in (
+        *("Upsample", "AdaptiveAvgPool", "AdaptiveMaxPool", "PadChannels", "SliceChannels", "ChannelPool"),
+    ):
         return "the shape is that already"
     if same and step.kind == "Flatten":
         return "it reads a vector"

@@ -70,13 +70,9 @@ def try_out(prepared: Prepared, most: int | None = None) -> Trial:
     Raises:
         Exception: whatever the module raises.
     """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(prepared.threads)
     torch.manual_seed(prepared.record.training.seed)
-    try:
+    with prepared.plan.applied(prepared.device):
         return _Steps(prepared).done(most)
-    finally:
-        torch.set_num_threads(threads)
 
 
 class _Steps:

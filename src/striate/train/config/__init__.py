@@ -1,5 +1,6 @@
 """The configuration of a training run."""
 
+from striate.train.config.executing import ExecutionConfig, MemoryFormat, Precision
 from striate.train.config.keeping import CheckpointConfig
 from striate.train.config.optimizing import Group, OptimizerConfig, ScheduleConfig
 from striate.train.config.regularizing import AveragingConfig, LossConfig, RegularizationConfig
@@ -11,11 +12,14 @@ __all__ = [
     "LEAVES",
     "AveragingConfig",
     "CheckpointConfig",
+    "ExecutionConfig",
     "Group",
     "HealthConfig",
     "ImagesConfig",
     "LossConfig",
+    "MemoryFormat",
     "OptimizerConfig",
+    "Precision",
     "RegularizationConfig",
     "ScheduleConfig",
     "TrainConfig",

@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from striate.errors import ConfigError, bad_argument, did_you_mean
 from striate.train.config.base import Count, option, part
+from striate.train.config.executing import ExecutionConfig
 from striate.train.config.keeping import CheckpointConfig
 from striate.train.config.optimizing import OptimizerConfig, ScheduleConfig
 from striate.train.config.regularizing import AveragingConfig, LossConfig, RegularizationConfig
@@ -107,9 +108,6 @@ class TrainConfig:
         _DEFAULT, "he-normal, xavier-uniform, lecun-normal, orthogonal, dirac, lsuv, …."
     )
     device: str = option("auto", "auto, cpu, cuda, cuda:1, mps.")
-    precision: Literal["fp32", "bf16"] = option(
-        "fp32", "fp32, or bf16: convolutions and products in bfloat16, the weights in float32."
-    )
     patience: Count | None = option(None, "Stop after so many epochs without a better validation.")
     optimizer: OptimizerConfig = option(OptimizerConfig(), "What changes the weights.")
     schedule: ScheduleConfig = option(ScheduleConfig(), "The learning rate over the steps.")
@@ -118,6 +116,7 @@ class TrainConfig:
     averaging: AveragingConfig = option(AveragingConfig(), "Means of weights.")
     checkpoints: CheckpointConfig = option(CheckpointConfig(), "When states are kept.")
     images: ImagesConfig = option(ImagesConfig(), "What images go through.")
+    execution: ExecutionConfig = option(ExecutionConfig(), "How a step is computed.")
     health: HealthConfig = option(HealthConfig(), "When every layer is looked at.")
 
     @staticmethod

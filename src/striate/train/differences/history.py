@@ -25,7 +25,7 @@ class History:
 
     Attributes:
         steps: Loss and learning rate of every step.
-        place: What the run was computed on, as far as the log says: ``device``, ``threads``.
+        place: What the run was computed on, as far as the log says: ``device``, ``threads``, ``plan``.
         results: How it ended, and its accuracies on the validation split.
     """
 
@@ -52,7 +52,7 @@ def read_history(log: Path) -> History:
                     raise RunError(f"{log}: has more than {_MOST_STEPS:,} steps, too many to compare.")
                 history.results["ended"] = None  # a run that was interrupted went on
             case {"event": "Started" | "Resumed"}:
-                said = {name: event.get(name) for name in ("device", "threads")}
+                said = {name: event.get(name) for name in ("device", "threads", "plan")}
                 history.place = {name: value for name, value in said.items() if isinstance(value, str | int)}
             case {"event": "Validated", "step": int(step), "accuracy": float() | int() as accuracy}:
                 history.results["last_accuracy"] = accuracy

@@ -14,11 +14,12 @@ from torch import Tensor, nn
 
 from striate.data import Batch, Batches, Source
 from striate.errors import ConfigError, bad_argument
-from striate.nn import layers
 from striate.spec import Network
 from striate.train.config import AveragingConfig, HealthConfig, ScheduleConfig, TrainConfig
 from striate.train.diverge import NotFinite
+from striate.train.feeding import made_ready
 from striate.train.losses import first_loss
+from striate.train.noise import quieten
 from striate.train.prepare import Prepared, prepare
 from striate.train.stepping import Stepper
 
@@ -28,15 +29,6 @@ _IMAGES = 64
 _LIMIT = 0.05  # of the loss of a network that knows nothing
 _WARMUP = 0.05  # of the steps, at most
 _FELL = 0.95  # of the first loss
-
-_NOISE: tuple[tuple[type[nn.Module], str], ...] = (
-    (nn.modules.dropout._DropoutNd, "p"),
-    (layers.DropConnect, "p"),
-    (layers.StochasticDepth, "p"),
-    (layers.GaussianNoise, "std"),
-    (layers.SparsityPenalty, "weight"),
-)
-"""What regularizes from within a network, and the attribute that is 0 where it does not."""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -128,24 +120,12 @@ def overfit_batch(
         except Exception as error:  # the user's own code may raise anything
             raise ConfigError(f"the module cannot be copied: {type(error).__name__}: {error}.") from error
     wanted = _unhindered(config or TrainConfig(), steps)
-    threads = torch.get_num_threads()
     gpus = list(range(torch.cuda.device_count())) if torch.cuda.is_available() else []
-    try:
-        with torch.random.fork_rng(devices=gpus):
-            prepared = prepare(network, data, wanted)
-            torch.set_num_threads(prepared.threads)
-            _quieten(prepared.module)
+    with torch.random.fork_rng(devices=gpus):
+        prepared = prepare(network, data, wanted)
+        with prepared.plan.applied(prepared.device):
+            quieten(prepared.module)
             return _overfit(prepared, steps)
-    finally:
-        torch.set_num_threads(threads)
-
-
-def _quieten(module: nn.Module) -> None:
-    """Turn off what regularizes from within ``module``."""
-    for part in module.modules():
-        for kind, strength in _NOISE:
-            if isinstance(part, kind):
-                setattr(part, strength, 0.0)
 
 
 def _unhindered(config: TrainConfig, steps: int) -> TrainConfig:
@@ -179,7 +159,7 @@ def _overfit(prepared: Prepared, most: int) -> Sanity:
     right = 0.0
     for step in range(most):
         try:
-            loss, _ = stepper.step(replace(batch, step=step))
+            loss, _ = stepper.step(made_ready(prepared, replace(batch, step=step)))
         except NotFinite as problem:
             failure = problem.message()
             break

@@ -23,6 +23,7 @@ from striate.train.events import Resumed, StepDone
 from striate.train.folder import RunFolder
 from striate.train.keeping.checkpoint import CHECKPOINT, Checkpoint
 from striate.train.log import read_events
+from striate.train.plan.choosing import planned
 from striate.train.prepare import prepare
 from striate.train.training import resume
 
@@ -116,7 +117,7 @@ def prove_resume(
     if not isinstance(data, str | Path):
         allowed = "the name of a source, as one in memory does not reach another process"
         raise ConfigError(bad_argument("data", data, allowed))
-    record = prepare(network, data, config or TrainConfig()).record
+    record = planned(prepare(network, data, config or TrainConfig())).record
     training = record.training
     until = min(_STEPS, math.ceil(training.epochs * record.sizes["train"] / training.batch_size))
     often = replace(training.checkpoints, every_steps=max(1, until // _CHECKPOINTS))

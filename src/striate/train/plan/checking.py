@@ -1,0 +1,212 @@
+"""How far the numbers of a plan are from float32: of every layer alone, and of the network as a whole.
+
+A network as a whole says little: normalized and deep, it turns the last bit of float32 into a percent of its gradients
+before it is trained (ResNet-110), and bfloat16 into all of them. So each layer is looked at alone, on what it is given
+in the network; and the whole may be off by a few times what weights moved by half a last bit make of it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from striate.train.noise import quietened
+from striate.train.plan.execution import Execution, laid_out, lay_out
+from striate.train.plan.plan import Plan
+
+__all__ = ["Checker", "Deviation"]
+
+_ROUNDING: Mapping[str, float] = {"fp32": 2**-22, "tf32": 2**-11, "bf16-math": 2**-8, "bf16": 2**-8}
+"""Half a last bit, as a share; of float32 some of them, as its sums come in another order."""
+_OF_A_LAYER: Mapping[str, float] = {"fp32": 1e-4, "tf32": 2**-8, "bf16-math": 2**-5, "bf16": 2**-5}
+_OF_THE_WHOLE = 4  # times what weights so rounded do
+_LEAST = {"outputs": 4, "gradients": 16}  # times the rounding, of networks that hardly react
+_TINY = 1e-30
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """How far numbers are from those of float32 as described, each as a share of their length (L2 norm).
+
+    Attributes:
+        layer: Of what one layer alone gives, or of its gradients: that of which it is most.
+        path: That layer; empty if none could be called alone.
+        outputs: Of the logits.
+        gradients: Of all gradients together.
+        most_outputs: What would be accepted of the logits.
+        most_gradients: And of the gradients.
+        most_layer: And of a layer.
+    """
+
+    layer: float
+    path: str
+    outputs: float
+    gradients: float
+    most_layer: float
+    most_outputs: float
+    most_gradients: float
+
+    @property
+    def problem(self) -> str:
+        """Why it is not accepted; empty if it is."""
+        told = {"layer": f"the layer {self.path}", "outputs": "the logits", "gradients": "the gradients"}
+        for name, what in told.items():
+            value, most = getattr(self, name), getattr(self, f"most_{name}")
+            if not value <= most:
+                return f"off by {value:.2g} of {what}, and {most:.2g} is accepted"
+        return ""
+
+
+@dataclass(frozen=True, eq=False)
+class _Given:
+    """What a layer was given in the network."""
+
+    path: str
+    layer: nn.Module
+    images: Tensor
+
+
+class Checker:
+    """Compares executions of ``module`` with float32 as described, on a few images.
+
+    It changes buffers, gradients and the layout of weights, and draws random numbers.
+
+    Args:
+        described: Runs the module as described, in float32.
+        images: What the network takes.
+        targets: Of these.
+    """
+
+    def __init__(self, described: Execution, images: Tensor, targets: Tensor) -> None:
+        self._described = described
+        self._module = described.module
+        self._images, self._targets = images, targets
+        with quietened(self._module):
+            self._given = tuple(self._captured())
+            self._logits, self._gradients = self._whole(described)
+        self._reactions: dict[str, tuple[float, float]] = {}
+
+    def deviation(self, execution: Execution) -> Deviation:
+        """Return how far ``execution`` of the same module is."""
+        precision = execution.plan.precision
+        with quietened(self._module):
+            outputs, gradients = self._off(*self._whole(execution))
+            layer, path = max(
+                ((self._layer_off(g, execution.plan), g.path) for g in self._given), default=(0.0, "")
+            )
+            if precision not in self._reactions:
+                self._reactions[precision] = self._reaction(_ROUNDING[precision])
+        lay_out(self._module, execution.plan)
+        rounding = _ROUNDING[precision]
+        by_outputs, by_gradients = self._reactions[precision]
+        return Deviation(
+            layer=layer,
+            path=path,
+            outputs=outputs,
+            gradients=gradients,
+            most_layer=_OF_A_LAYER[precision],
+            most_outputs=max(_LEAST["outputs"] * rounding, _OF_THE_WHOLE * by_outputs),
+            most_gradients=max(_LEAST["gradients"] * rounding, _OF_THE_WHOLE * by_gradients),
+        )
+
+    def _whole(self, execution: Execution) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the logits, and the gradient of every parameter that has one."""
+        self._module.zero_grad(set_to_none=True)
+        step = execution.plan.compiled_from or 0
+        losses = execution.losses(execution.taken(self._images), self._targets, step)
+        losses.whole.backward()  # type: ignore[no-untyped-call]
+        named = self._module.named_parameters()
+        gradients = {name: p.grad.clone() for name, p in named if p.grad is not None}
+        self._module.zero_grad(set_to_none=True)
+        return losses.logits.detach(), gradients
+
+    def _off(self, logits: Tensor, gradients: Mapping[str, Tensor]) -> tuple[float, float]:
+        lengths = [_length(gradient) for gradient in self._gradients.values()]
+        differences = [_length(gradients[name] - gradient) for name, gradient in self._gradients.items()]
+        outputs = _share(_length(logits - self._logits), _length(self._logits))
+        return outputs, _share(math.hypot(*differences), math.hypot(*lengths))
+
+    def _reaction(self, rounding: float) -> tuple[float, float]:
+        """Return how far outputs and gradients move when weights do, by ``rounding`` of each."""
+        weights = [(weight, weight.detach().clone()) for weight in self._module.parameters()]
+        try:
+            with torch.no_grad():
+                for weight, before in weights:
+                    if before.is_floating_point():
+                        weight.copy_(before * (1 + rounding * torch.randn_like(before)))
+            return self._off(*self._whole(self._described))
+        finally:
+            with torch.no_grad():
+                for weight, before in weights:
+                    weight.copy_(before)
+
+    def _captured(self) -> Iterator[_Given]:
+        """Yield what each layer without others in it is given in a forward pass."""
+        found: dict[nn.Module, _Given] = {}
+
+        def note(path: str) -> Callable[[nn.Module, tuple[Any, ...]], None]:
+            def hook(layer: nn.Module, given: tuple[Any, ...]) -> None:
+                alone = len(given) == 1 and isinstance(given[0], Tensor) and given[0].is_floating_point()
+                if alone and layer not in found:
+                    found[layer] = _Given(path, layer, given[0].detach().clone())
+
+            return hook
+
+        with torch.no_grad(), _hooked(self._module, note):
+            self._described.losses(self._described.taken(self._images), self._targets)
+        yield from found.values()
+
+    def _layer_off(self, given: _Given, plan: Plan) -> float:
+        """Return how far the layer alone is, of what it gives or of a gradient."""
+        device = self._images.device
+        halved = plan.precision == "bf16"
+        images = given.images.bfloat16().float() if halved else given.images
+        generator = torch.Generator(device).manual_seed(0)
+        slopes: list[Tensor] = []
+
+        def called(images: Tensor, plan: Plan) -> list[Tensor]:
+            lay_out(given.layer, plan)
+            images = laid_out(images, plan).requires_grad_()
+            with plan.autocast(device):
+                out = given.layer(images)
+            if not isinstance(out, Tensor) or not out.requires_grad:
+                return []
+            if not slopes:
+                slopes.append(torch.randn(out.shape, generator=generator, device=device))
+            wanted = [images, *(p for p in given.layer.parameters() if p.requires_grad)]
+            gradients = torch.autograd.grad(out, wanted, slopes[0].to(out.dtype), allow_unused=True)
+            return [out.detach(), *(g for g in gradients if g is not None)]
+
+        expected = called(images, self._described.plan)
+        got = called(images.bfloat16() if halved else images, plan)
+        return max(
+            (_share(_length(a - b), _length(b)) for a, b in zip(got, expected, strict=True)), default=0.0
+        )
+
+
+@contextmanager
+def _hooked(module: nn.Module, hook: Callable[[str], Any]) -> Iterator[None]:
+    """Call a hook of its path before every layer that has no others in it, for a while."""
+    leaves = [(path, part) for path, part in module.named_modules() if not next(part.children(), None)]
+    handles = [part.register_forward_pre_hook(hook(path)) for path, part in leaves]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _length(tensor: Tensor) -> float:
+    return float(torch.linalg.vector_norm(tensor.float(), dtype=torch.float64))
+
+
+def _share(part: float, whole: float) -> float:
+    """Return ``part`` of ``whole``; infinite if it is no number."""
+    share = part / max(whole, _TINY)
+    return share if share == share else math.inf

@@ -1,0 +1,243 @@
+"""The choice of a plan: a few are tried on the first batch, and the fastest that computes the same is taken.
+
+What was measured is kept in the cache, by network, shapes, machine and versions, so that a second run decides at once
+and alike.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numba
+import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict
+
+from striate.analyze import analyze
+from striate.data import ArraySource, Batches, Source
+from striate.data.remembering import remember, remembered
+from striate.spec import Network
+from striate.train.config import MemoryFormat, Precision, TrainConfig
+from striate.train.plan.measuring import Bench, Measured
+from striate.train.plan.plan import Plan, allowed_precisions
+from striate.train.plan.table import PlanTable
+from striate.train.prepare import Prepared, prepare
+
+__all__ = ["measure_plans", "planned", "tried"]
+
+_SHARE, _SECONDS = 0.03, 10.0  # of a run, at most, for trying
+_REPEATS = 5
+_FASTER = 1.03  # than images as they are described
+_ROUNDED = 1.1  # than float32, which is not left for less
+
+
+_PROMISING: tuple[tuple[Precision, MemoryFormat], ...] = (
+    ("bf16", "channels_last"),
+    ("fp32", "channels_last"),
+    ("tf32", "channels_last"),
+    ("bf16-math", "channels_last"),
+    ("bf16", "contiguous"),
+    ("bf16-math", "contiguous"),
+)
+
+
+class _Known(BaseModel):
+    """What was tried, and for how many seconds at most; None is without an end."""
+
+    model_config = ConfigDict(ser_json_inf_nan="strings")
+    rows: tuple[Measured, ...]
+    budget: float | None
+
+
+def planned(prepared: Prepared) -> Prepared:
+    """Return ``prepared`` with the fastest plan for its run, if one is to be looked for.
+
+    Trying takes 3 % of what the run will take, and at most 10 s.
+    """
+    config = prepared.record.training
+    if config.execution.plan == "plain" or prepared.device.type not in ("cpu", "cuda"):
+        return prepared
+    steps = Batches(prepared.train, config.batch_size, config.seed, config.loss.sampling).steps(config.epochs)
+    table = tried(prepared, steps)
+    plan = replace(table.chosen, micro_batch=prepared.plan.micro_batch)
+    return replace(prepared, record=replace(prepared.record, plan=plan))
+
+
+def measure_plans(
+    network: Network, data: str | Path | Source | None = None, config: TrainConfig | None = None
+) -> PlanTable:
+    """Try every plan that ``config`` allows for ``network``, without an end, and return what each takes.
+
+    Args:
+        network: What would be trained.
+        data: On what; None means noise.
+        config: Every other choice, such as the batch size.
+
+    Raises:
+        ConfigError, DataError, ShapeError: as `striate.train.train`.
+    """
+    config = config or TrainConfig()
+    prepared = prepare(network, _noise(network) if data is None else data, config)
+    with torch.random.fork_rng(devices=[prepared.device] if prepared.device.type == "cuda" else []):
+        return tried(prepared)
+
+
+def _noise(network: Network) -> Source:
+    """Return images of noise, some of each class."""
+    classes = analyze(network).output[-1]
+    targets = np.arange(max(classes, 64))
+    targets %= classes
+    images = np.random.default_rng(0).integers(0, 256, (len(targets), *network.input), np.uint8)
+    names = tuple(f"class {i}" for i in range(classes))
+    return ArraySource("noise", {"train": images, "val": images}, {"train": targets, "val": targets}, names)
+
+
+def tried(prepared: Prepared, steps: int | None = None) -> PlanTable:
+    """Return plans with their times, as measured now, or before if that was as long.
+
+    Args:
+        prepared: What is to be trained.
+        steps: Of the run, which bound what may be spent; None means that all is to be tried.
+    """
+    key = _key(prepared)
+    known = remembered(key, _Known)
+    if known is None or not known.rows or not _enough(known, steps):
+        known = _measured(prepared, steps)
+        remember(key, known)
+    return PlanTable(
+        network=prepared.name,
+        batch_size=prepared.record.training.batch_size,
+        device=str(prepared.device),
+        rows=known.rows,
+        chosen=_fastest(known.rows, prepared),
+    )
+
+
+def _enough(known: _Known, steps: int | None) -> bool:
+    """Return whether a run of ``steps`` could not try much more than was tried."""
+    if steps is None:
+        return False
+    return known.budget is None or known.budget >= 0.5 * _budget(known.rows[0], steps)
+
+
+def _budget(reference: Measured, steps: int) -> float:
+    return min(_SECONDS, _SHARE * steps * _seconds(reference))
+
+
+def _fastest(rows: Sequence[Measured], prepared: Prepared) -> Plan:
+    """Return the fastest plan that may be used; float32 is not left, nor what is described, for next to nothing."""
+    wanted = prepared.record.training.execution
+    allowed = [
+        row
+        for row in rows
+        if not row.refused
+        and row.seconds is not None
+        and wanted.precision in ("auto", row.plan.precision)
+        and wanted.memory_format in ("auto", row.plan.memory_format)
+        and wanted.threads in (None, row.plan.threads)
+    ]
+    if not allowed:
+        return prepared.plan
+
+    def cost(row: Measured) -> float:
+        described = row.plan.memory_format == "contiguous"
+        return (
+            _seconds(row) * (1 if row.plan.precision == "fp32" else _ROUNDED) * (1 if described else _FASTER)
+        )
+
+    return min(allowed, key=cost).plan
+
+
+def _seconds(row: Measured) -> float:
+    return float("inf") if row.seconds is None else row.seconds
+
+
+def _measured(prepared: Prepared, steps: int | None) -> _Known:
+    began = time.perf_counter()
+    bench = _bench(prepared)
+    rows = [bench.measure(bench.described, 2 if steps else _REPEATS)]
+    reference = _seconds(rows[0])
+    if steps is None:
+        budget, end = None, math.inf
+    else:
+        budget = _budget(rows[0], steps)
+        end = began + budget
+
+    def try_each(plans: Iterable[Plan]) -> None:
+        for plan in plans:
+            if time.perf_counter() + 2 * reference > end:  # it would be over before anything is timed
+                return
+            rows.append(bench.measure(plan, _REPEATS, end))
+
+    if rows[0].seconds is not None:
+        try_each(_candidates(prepared))
+        best = _fastest(rows, prepared)
+        try_each(replace(best, threads=threads) for threads in _other_threads(prepared, best.threads))
+    return _Known(rows=tuple(rows), budget=budget)
+
+
+def _bench(prepared: Prepared) -> Bench:
+    config = prepared.record.training
+    batch = Batches(prepared.train, config.batch_size, config.seed, config.loss.sampling)[0]
+    images, targets = prepared.inputs(batch)
+    size = prepared.plan.micro_batch or len(images)
+    described = Plan(threads=prepared.plan.threads)
+    return Bench(prepared.module, prepared.loss, images[:size], targets[:size], described)
+
+
+def _candidates(prepared: Prepared) -> Iterator[Plan]:
+    """Yield plans that the configuration allows, the most promising first."""
+    wanted = prepared.record.training.execution
+    for precision, memory_format in _PROMISING:
+        if (
+            precision in allowed_precisions(prepared.device)
+            and wanted.precision in ("auto", precision)
+            and wanted.memory_format in ("auto", memory_format)
+        ):
+            yield replace(prepared.plan, precision=precision, memory_format=memory_format, micro_batch=None)
+
+
+def _other_threads(prepared: Prepared, threads: int) -> tuple[int, ...]:
+    """Return other counts of threads that are worth a try."""
+    wanted = prepared.record.training.execution.threads
+    if wanted is not None or prepared.device.type != "cpu":
+        return ()
+    return tuple({1, torch.get_num_threads()} - {threads})
+
+
+def _key(prepared: Prepared) -> list[Any]:
+    """Return everything that what is measured depends on."""
+    record = prepared.record
+    network, wanted = record.network, record.training.execution
+    shapes = [[name, list(p.shape), p.requires_grad] for name, p in prepared.module.named_parameters()]
+    return [
+        "plan",
+        1,
+        network.digest if network else [repr(prepared.module), shapes],
+        list(record.preprocess.shape),
+        record.training.batch_size,
+        len(record.class_names),
+        [wanted.precision, wanted.memory_format, wanted.compile, wanted.micro_batch, wanted.threads],
+        _machine(prepared.device),
+        record.versions,
+        numba.__version__,
+    ]
+
+
+def _machine(device: torch.device) -> list[Any]:
+    if device.type == "cuda":
+        return ["cuda", torch.cuda.get_device_name(device), torch.version.cuda]
+    return ["cpu", _processor(), torch.backends.cpu.get_cpu_capability(), torch.get_num_threads()]
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return ""
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")

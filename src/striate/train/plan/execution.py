@@ -1,0 +1,97 @@
+"""A module as a plan has it run: forward and backward passes of batches, compiled or not, whole or in parts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from striate.nn import aux_losses
+from striate.train.losses import Loss
+from striate.train.plan.plan import Plan
+
+__all__ = ["Execution", "Losses", "laid_out", "lay_out"]
+
+
+class Losses(NamedTuple):
+    """What a forward pass gave.
+
+    Attributes:
+        logits: ``(N, K)``.
+        answered: Their loss.
+        whole: The loss with what auxiliary heads add.
+    """
+
+    logits: Tensor
+    answered: Tensor
+    whole: Tensor
+
+
+class Execution:
+    """Runs ``module`` as ``plan`` says.
+
+    Args:
+        module: On its device. Its weights are laid out as the plan has them; their values and paths stay.
+        loss: Of logits and targets.
+        plan: How.
+        device: Where.
+    """
+
+    def __init__(self, module: nn.Module, loss: Loss, plan: Plan, device: torch.device) -> None:
+        self.module = module
+        self.loss = loss
+        self.plan = plan
+        self.device = device
+        lay_out(module, plan)
+        self._compiled = torch.compile(self._pass, dynamic=False) if plan.compiled_from is not None else None
+
+    def taken(self, images: Tensor) -> Tensor:
+        """Return ``images`` ``(N, C, *size)`` as they are to lie in memory."""
+        return laid_out(images, self.plan)
+
+    def parts(self, images: Tensor, targets: Tensor) -> Iterator[tuple[Tensor, Tensor, float | Tensor]]:
+        """Yield what is computed at a time: images, targets, and the share of the batch's loss that is theirs."""
+        size = self.plan.micro_batch or len(images)
+        if size >= len(images):
+            yield images, targets, 1.0
+            return
+        whole = self.loss.count(targets)
+        for part, wanted in zip(torch.split(images, size), torch.split(targets, size), strict=True):
+            yield part, wanted, self.loss.count(wanted) / whole
+
+    def losses(self, images: Tensor, targets: Tensor, step: int = 0) -> Losses:
+        """Return what the module makes of ``images`` in ``step``, from 0."""
+        if self._compiled is not None and step >= (self.plan.compiled_from or 0):
+            return self._compiled(images, targets)
+        return self._pass(images, targets)
+
+    def eager_losses(self, images: Tensor, targets: Tensor) -> Losses:
+        """Return the same without what was compiled, so that hooks are called."""
+        return self._pass(images, targets)
+
+    def _pass(self, images: Tensor, targets: Tensor) -> Losses:
+        def loss_of(logits: Tensor) -> Tensor:
+            return self.loss(logits, targets)
+
+        with self.plan.autocast(self.device):
+            logits = self.module(images)
+            answered = whole = loss_of(logits)
+            for extra in aux_losses(self.module, loss_of):
+                whole = whole + extra
+        return Losses(logits, answered, whole)
+
+
+def lay_out(module: nn.Module, plan: Plan) -> None:
+    """Put the windows of 2-d convolutions in ``module`` into the order of ``plan``; it keeps them so."""
+    for weight in module.parameters():
+        weight.data = laid_out(weight.data, plan)
+
+
+def laid_out(tensor: Tensor, plan: Plan) -> Tensor:
+    """Return images or windows, of four axes, in the order of ``plan``, and other tensors as they are."""
+    if tensor.ndim != 4:
+        return tensor
+    order = torch.channels_last if plan.memory_format == "channels_last" else torch.contiguous_format
+    return tensor.contiguous(memory_format=order)

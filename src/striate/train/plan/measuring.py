@@ -1,0 +1,134 @@
+"""What a plan takes for a step, on the real shapes."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+
+from striate.train.losses import Loss
+from striate.train.plan.checking import Checker, Deviation
+from striate.train.plan.execution import Execution, lay_out
+from striate.train.plan.plan import Plan
+
+__all__ = ["Bench", "Measured"]
+
+_CHECKED = 32  # images
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """A plan that was tried.
+
+    Attributes:
+        seconds: Of a forward and a backward pass, the least of ``repeats``; None if it could not be done.
+        deviation: From the plan that computes as described; None for that plan itself.
+        failure: Why it could not be done; empty if it could.
+    """
+
+    plan: Plan
+    seconds: float | None
+    repeats: int = 0
+    deviation: Deviation | None = None
+    failure: str = ""
+
+    @property
+    def refused(self) -> str:
+        """Why it must not be used; empty if it may."""
+        return self.failure or (self.deviation.problem if self.deviation else "")
+
+
+class Bench:
+    """Tries plans on one batch; weights, gradients, buffers and the random state are as before afterwards.
+
+    Args:
+        module: On its device.
+        loss: Of logits and targets.
+        images: A batch as the network takes it.
+        targets: Of these images.
+        described: The plan that computes as described, in float32.
+    """
+
+    def __init__(
+        self, module: nn.Module, loss: Loss, images: Tensor, targets: Tensor, described: Plan
+    ) -> None:
+        self.module = module
+        self.loss = loss
+        self.images = images
+        self.targets = targets
+        self.described = described
+        self._checker: Checker | None = None
+
+    def measure(self, plan: Plan, repeats: int, until: float = math.inf) -> Measured:
+        """Try ``plan``.
+
+        Args:
+            plan: How to compute.
+            repeats: How often to time it, after a step that does not count.
+            until: When to stop, of `time.perf_counter`; it is timed at least once.
+        """
+        whole = replace(plan, micro_batch=None)
+        device = self.images.device
+        try:
+            with whole.applied(device), self._unchanged():
+                deviation = self._deviation(whole)
+                execution = Execution(self.module, self.loss, whole, device)
+                images = execution.taken(self.images)
+                self._timed(execution, images)
+                seconds = [self._timed(execution, images)]
+                while len(seconds) < repeats and time.perf_counter() < until:
+                    seconds.append(self._timed(execution, images))
+        except Exception as error:  # the module, or a compiler, may raise anything
+            lines = str(error).strip().splitlines() or [""]
+            return Measured(plan=plan, seconds=None, failure=f"{type(error).__name__}: {lines[0]:.200}")
+        return Measured(plan=plan, seconds=min(seconds), repeats=len(seconds), deviation=deviation)
+
+    def _deviation(self, plan: Plan) -> Deviation | None:
+        if plan == self.described:
+            return None
+        device = self.images.device
+        images, targets = self.images[:_CHECKED], self.targets[:_CHECKED]
+        if self._checker is None:
+            with self.described.applied(device):
+                described = Execution(self.module, self.loss, self.described, device)
+                self._checker = Checker(described, images, targets)
+        return self._checker.deviation(Execution(self.module, self.loss, plan, device))
+
+    def _timed(self, execution: Execution, images: Tensor) -> float:
+        self._wait()
+        start = time.perf_counter()
+        self.module.zero_grad(set_to_none=True)
+        losses = execution.losses(images, self.targets, execution.plan.compiled_from or 0)
+        losses.whole.backward()  # type: ignore[no-untyped-call]
+        self._wait()
+        return time.perf_counter() - start
+
+    def _wait(self) -> None:
+        if self.images.device.type != "cpu":
+            torch.get_device_module(self.images.device).synchronize()
+
+    @contextmanager
+    def _unchanged(self) -> Iterator[None]:
+        """Have the module train, and everything of it as before afterwards."""
+        device = self.images.device
+        training = {part: part.training for part in self.module.modules()}
+        buffers = {buffer: buffer.clone() for buffer in self.module.buffers()}
+        gradients = {p: p.grad for p in self.module.parameters()}
+        try:
+            with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+                self.module.train()
+                yield
+        finally:
+            for part, trained in training.items():
+                part.training = trained
+            with torch.no_grad():
+                for buffer, value in buffers.items():
+                    buffer.copy_(value)
+            for parameter, gradient in gradients.items():
+                parameter.grad = gradient
+            lay_out(self.module, Plan())

@@ -1,0 +1,122 @@
+"""`Plan`: how the steps of a run are computed, as a frozen value that its run folder keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import torch
+
+from striate.train.config import MemoryFormat, Precision
+
+__all__ = ["Plan", "allowed_precisions"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """How a step is computed. Beyond rounding, no choice changes what is learned.
+
+    Attributes:
+        precision: Of products: see `striate.train.config.Precision`.
+        memory_format: How images, and the windows of 2-d convolutions, lie in memory.
+        threads: Of torch, on the CPU.
+        fused: Whether small layers are computed together: see `striate.nn.fused`.
+        ahead: Whether the next batches are made ready on a thread beside.
+        compiled_from: The step, from 0, from which on the module runs compiled; None means never.
+        micro_batch: Images computed at a time, whose gradients are added up; None means the whole batch.
+    """
+
+    precision: Precision = "fp32"
+    memory_format: MemoryFormat = "contiguous"
+    threads: int = 1
+    fused: bool = False
+    ahead: bool = False
+    compiled_from: int | None = None
+    micro_batch: int | None = None
+
+    def to_data(self) -> dict[str, Any]:
+        """Return the plan as plain data."""
+        return asdict(self)
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> Plan:
+        """Read what `to_data` gave.
+
+        Raises:
+            ValueError: if it is no plan.
+        """
+        allowed: dict[str, tuple[Any, ...]] = {
+            "precision": ("fp32", "tf32", "bf16-math", "bf16"),
+            "memory_format": ("contiguous", "channels_last"),
+            "fused": (True, False),
+            "ahead": (True, False),
+        }
+        counts = {"threads": 1, "compiled_from": 0, "micro_batch": 1}
+        names = [field.name for field in fields(cls)]
+        for name, value in data.items():
+            if name in allowed:
+                good = value in allowed[name]
+            else:
+                missing = value is None and name != "threads"
+                good = name in counts and (missing or (type(value) is int and value >= counts[name]))
+            if not good:
+                raise ValueError(f"plan: {name}={value!r:.80}; a plan has {', '.join(names)}")
+        return cls(**data)
+
+    def __str__(self) -> str:
+        threads = f"{self.threads} thread{'' if self.threads == 1 else 's'}"
+        parts = [self.precision, self.memory_format.replace("_", " "), threads]
+        if self.fused:
+            parts.append("fused")
+        if self.ahead:
+            parts.append("batches ahead")
+        if self.compiled_from is not None:
+            parts.append(
+                f"compiled from step {self.compiled_from + 1:,}" if self.compiled_from else "compiled"
+            )
+        if self.micro_batch is not None:
+            parts.append(f"{self.micro_batch:,} images at a time")
+        return ", ".join(parts)
+
+    @contextmanager
+    def applied(self, device: torch.device) -> Iterator[None]:
+        """Have torch use the plan's threads and its precision of float32 products on ``device`` for a while."""
+        wanted = _PRODUCTS.get(self.precision, "ieee")
+        with ExitStack() as before:
+            before.callback(torch.set_num_threads, torch.get_num_threads())
+            torch.set_num_threads(self.threads)
+            for backend in _backends(device):
+                before.callback(setattr, backend, "fp32_precision", backend.fp32_precision)
+                backend.fp32_precision = wanted
+            yield
+
+    def autocast(self, device: torch.device) -> AbstractContextManager[object]:
+        """Return what the network is to be called within."""
+        return torch.autocast(device.type, torch.bfloat16) if self.precision == "bf16" else nullcontext()
+
+
+_PRODUCTS = {"tf32": "tf32", "bf16-math": "bf16"}
+
+
+def _backends(device: torch.device) -> tuple[Any, ...]:
+    """Return what computes convolutions and products on ``device``, each with its precision of float32."""
+    if device.type == "cuda":
+        cudnn: Any = torch.backends.cudnn
+        return cudnn.conv, cudnn.rnn, torch.backends.cuda.matmul
+    if device.type == "cpu":
+        onednn: Any = torch.backends.mkldnn
+        return onednn.conv, onednn.matmul, onednn.rnn
+    return ()
+
+
+def allowed_precisions(device: torch.device) -> tuple[Precision, ...]:
+    """Return the precisions that ``device`` has, float32 first."""
+    if device.type == "cuda":
+        return (
+            ("fp32", "tf32", "bf16") if torch.cuda.is_bf16_supported(including_emulation=False) else ("fp32",)
+        )
+    if device.type == "cpu":
+        return ("fp32", "bf16-math", "bf16")
+    return ("fp32", "bf16")

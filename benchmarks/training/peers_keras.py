@@ -42,22 +42,22 @@ def fitted(setting: Setting, *, backend: str, shifting: bool = False) -> Run:
     class Clock(keras.callbacks.Callback):
         """Times the epoch, without what `fit` does before it."""
 
+        seconds = 0.0
+
         def on_epoch_begin(self, epoch: int, logs: object = None) -> None:
-            self.seconds = -time.perf_counter()
+            self.seconds -= time.perf_counter()
 
         def on_epoch_end(self, epoch: int, logs: object = None) -> None:
             self.seconds += time.perf_counter()
 
     def run(steps: int) -> float:
         clock = Clock()
-        seconds = 0.0
         while steps:
             some = min(steps, len(images) // work.batch)
             shown = slice(some * work.batch)
             model.fit(images[shown], targets[shown], work.batch, verbose=0, callbacks=[clock])
-            seconds += clock.seconds
             steps -= some
-        return seconds
+        return clock.seconds
 
     return run
 

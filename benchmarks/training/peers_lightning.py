@@ -13,9 +13,13 @@ from training.peers_torch import module_of
 from training.setting import Run, Setting
 from training.workloads import LIGHTNING, LR, MOMENTUM, Workload
 
-if torch.version.cuda is None:
-    # Lightning imports torchvision where it is installed, as by fastai. Its wheel on PyPI is built for CUDA; beside
-    # this torch its operators are missing, which it looks for when it is imported. None of them is used here.
+try:
+    import torchvision  # noqa: F401, as Lightning does where it is installed
+except ImportError:
+    ...
+except RuntimeError:
+    # Its wheel on PyPI is built for CUDA. Beside another torch its operators are missing, which it looks for when it
+    # is imported; none of them is used here.
     for name in ("nms", "qnms"):
         torch.library.define(
             f"torchvision::{name}", "(Tensor dets, Tensor scores, float threshold) -> Tensor"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 __all__ = ["compare_precisions"]
 
-SEEDS = (0, 1, 2)
+SEEDS = range(5)
 APART = 0.3  # points
 EPOCHS = {"digits": 20, "fashion-mnist": 3}
 

@@ -3,7 +3,8 @@
     python -m training.worker PEER WORKLOAD DATA.npz
 
 It prints a line of JSON when its first step is done, and one for each line that it reads: how many images it then
-learned from, in how many seconds, and the most memory it has held.
+learned from, in how many seconds, and the most memory it has held. Before its first round it finds out how many steps
+a round is to have.
 """
 
 import argparse
@@ -43,9 +44,13 @@ def made(peer: str, setting: Setting) -> Run:
 def enough(run: Run, seconds: float) -> int:
     """Return how many steps last so long, by running more and more of them until they last a quarter of it."""
     steps = 1
-    while (took := run(steps)) < seconds / 4:
+    while True:
+        took = run(steps)
+        if took < seconds:  # and so may have been mostly what is done once
+            took = min(took, run(steps))
+        if took >= seconds / 4:
+            return math.ceil(steps * seconds / took)
         steps *= 4
-    return math.ceil(steps * seconds / took)
 
 
 def peak_mib() -> float | None:
@@ -84,8 +89,9 @@ def main() -> None:
         return
     run(1)
     answer(ready=True)
-    steps = enough(run, options.seconds)
+    steps = 0
     for _ in sys.stdin:
+        steps = steps or enough(run, options.seconds)
         seconds = run(steps)
         answer(images=steps * work.batch, seconds=seconds, peak_mib=peak_mib())
     os._exit(0)  # a run of Striate that is closed would save its state

@@ -16,6 +16,7 @@ __all__ = [
     "ConfigError",
     "DataError",
     "DescriptionError",
+    "DistributedError",
     "RunError",
     "ShapeError",
     "StriateError",
@@ -64,6 +65,10 @@ class RunError(StriateError, RuntimeError):
 
 class TrainingError(StriateError, RuntimeError):
     """Training cannot go on, for instance because the loss is no longer a number."""
+
+
+class DistributedError(TrainingError):
+    """Several processes cannot train together: one hangs or is gone, or they were started wrongly."""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

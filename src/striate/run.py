@@ -6,7 +6,7 @@ Each method calls one function of the rooms below; nothing is computed here.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
-from contextlib import closing
+from contextlib import closing, nullcontext
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ from striate.train import (
     until_interrupted,
 )
 from striate.train import resume as resume_events
+from striate.train.distributed import World
 from striate.train.readers import Readers, check_readers
 from striate.train.recipes import check_applied, find_with_recipe, merged_with_recipe
 from striate.train.summary import Summary, summarize
@@ -239,7 +240,8 @@ def fit(
     """Train to the end and return the run: drains `train`, with a progress bar on a terminal.
 
     Ctrl-C ends the training after the step in hand, with a checkpoint that `resume` goes on from; a second one ends
-    it at once. SIGTERM and SIGHUP do so too, and then end the process.
+    it at once. SIGTERM and SIGHUP do so too, and then end the process. In a script that torchrun started, its processes
+    train together, as `striate.train.train` says.
 
     Args:
         network: A description, a module of your own, or what the command line takes: a file, module:function,
@@ -247,7 +249,7 @@ def fit(
         data: ``digits``, a folder, ``kind:location``, or a `Source`.
         out: The run folder to make; None means the first free ``runs/<network>-<n>``.
         config: Every other choice; or give its fields as ``options``.
-        on_event: Called with each event, for readers of your own.
+        on_event: Called with each event, for readers of your own; in each of several processes.
         log: Trackers to tell the run to: ``mlflow``, ``wandb``. Training waits for none, and goes on if one fails.
         **options: Fields of `TrainConfig`: ``epochs=10, lr=0.001``; above those of a recipe of the network, if one is
             named: ``recipe="digits"``. A network that is named gets the recipe's input too.
@@ -296,9 +298,11 @@ def _drained(
 ) -> str:
     """Take all events, with a progress bar, and return the run folder."""
     path = ""
-    with closing(Readers(log)) as readers, closing(events), ProgressBar() as bar:
+    writes, bar = World.of_environment().writes, ProgressBar()
+    with closing(Readers(log if writes else ())) as readers, closing(events), bar if writes else nullcontext():
         for event in until_interrupted(events):
-            bar.show(event)
+            if writes:
+                bar.show(event)
             if on_event:
                 on_event(event)
             readers.show(event)

@@ -16,6 +16,7 @@ import striate
 from striate.cli.arguments import UsageError
 from striate.cli.console import warn
 from striate.errors import StriateError
+from striate.train.distributed.launching import given_up, may_tell
 
 __all__ = ["COMMANDS", "PARTS", "main"]
 
@@ -49,7 +50,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if isinstance(stream, io.TextIOWrapper):  # a character that the terminal lacks is no reason to fail
             stream.reconfigure(errors="backslashreplace")
     try:
-        _app(next((word for word in words if not word.startswith("-")), None))(words, prog_name="striate")
+        if (status := given_up()) is not None:  # as another process did, and told why
+            sys.exit(status)
+        called = next((word for word in words if not word.startswith("-")), None)
+        _app(called)(words, prog_name="striate", obj=given)
     except UsageError as error:
         _fail(str(error), debug, status=2)
     except StriateError as error:
@@ -67,6 +71,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _fail(message: str, debug: bool, status: int = 1) -> None:
+    if not may_tell(sys.exception(), status):
+        sys.exit(status)
     if debug:
         warn(traceback.format_exc().rstrip("\n"))
     warn(f"striate: {message}")

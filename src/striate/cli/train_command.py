@@ -13,11 +13,14 @@ import typer
 from striate.cli.arguments import NETWORK_HELP, UsageError, parse_image_shape
 from striate.cli.config_options import configured, with_config
 from striate.cli.console import say
+from striate.cli.processes import check_processes, to_launch
 from striate.cli.resuming import resumed, show_proof
 from striate.cli.sanity import show_sanity
 from striate.cli.several_runs import check_modes, show_folds, show_members, show_rates
 from striate.cli.telling import LOG_HELP, check_log, plain_reader_warnings, write_summary
 from striate.cli.warnings import Warnings
+from striate.train.distributed import World
+from striate.train.distributed.launching import launch
 from striate.train.events import Event, Finished, Resumed, Started, Validated
 from striate.train.recipes import find_with_recipe
 
@@ -32,6 +35,7 @@ DATA_HELP = (
 
 @with_config
 def command(
+    context: typer.Context,
     network: Annotated[str | None, typer.Argument(metavar="NETWORK", help=NETWORK_HELP)] = None,
     data: Annotated[str | None, typer.Option(metavar="SOURCE", help=DATA_HELP)] = None,
     out: Annotated[
@@ -71,6 +75,10 @@ def command(
     plot: Annotated[
         Path | None, typer.Option(metavar="FILE.svg", help="Where --find-lr draws the losses.")
     ] = None,
+    nproc: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Train in N processes of this machine, such as one for each GPU."),
+    ] = None,
     log: Annotated[list[str] | None, typer.Option(metavar="TRACKER", help=LOG_HELP)] = None,
     summary: Annotated[
         bool,
@@ -92,6 +100,7 @@ def command(
       striate train lenet5 --data digits --folds 5
       striate train lenet5 --data digits --members 5 --bagging
       striate train lenet5 --data digits --find-lr --plot rates.svg
+      striate train resnet50 --data photos/ --batch-size 256 --nproc 4
     """
     modes = {
         "--resume": resume,
@@ -104,11 +113,15 @@ def command(
     check_modes(modes | {"--bagging": bagging, "--plot": plot, "--out": out, "--input": input})
     single = {flag for flag, value in modes.items() if value} - {"--resume"}
     check_log(log or (), next(iter(single), None))
-    show = _printer(as_json)
+    check_processes(nproc, next(iter(single), None))
+    if nproc is not None and to_launch(nproc):
+        raise typer.Exit(launch(context.obj, nproc))
+    writes = World.of_environment().writes
+    show = _printer(as_json) if writes else _silent
     if resume is not None:
         with plain_reader_warnings():
             run = resumed(resume, network, data, options, show, log or ())
-        if summary:
+        if summary and writes:
             write_summary(run, data, run.record.training.device, quiet=as_json)
         return
     if network is None or data is None:
@@ -120,7 +133,7 @@ def command(
     from striate.run import fit
     from striate.train import RunFolder
 
-    if out is not None and not any(modes.values()):
+    if out is not None and not any(modes.values()) and World.of_environment().size == 1:
         RunFolder.check_free(out)
     source = open_source(data)
     described = find_with_recipe(network, config.recipe, len(source.class_names))
@@ -142,8 +155,12 @@ def command(
         return
     with plain_reader_warnings():
         run = fit(described, source, out=out, config=config, on_event=show, log=log or ())
-    if summary:
+    if summary and writes:
         write_summary(run, source, config.device, quiet=as_json)
+
+
+def _silent(event: Event) -> None:
+    """Print nothing: the first of several processes does."""
 
 
 def _printer(as_json: bool) -> Callable[[Event], None]:

@@ -16,7 +16,7 @@ from striate.train.prepare import Prepared
 
 __all__ = ["Inputs", "feed", "made_ready"]
 
-_BYTES = 2**19  # of uint8 images made ready at once, which as float32 stay in the cache
+_BYTES = 2**17  # of uint8 images made ready at once, which as float32 stay in the cache
 _AHEAD = 2  # batches
 
 
@@ -35,8 +35,8 @@ class Inputs(NamedTuple):
 
 
 def made_ready(prepared: Prepared, batch: Batch) -> Inputs:
-    """Return ``batch`` as the network takes it."""
-    images, targets = prepared.inputs(batch)
+    """Return ``batch`` as the network takes it, or what this process computes of it."""
+    images, targets = prepared.inputs(batch, prepared.share)
     return Inputs(laid_out(images, prepared.plan), targets, batch.step)
 
 
@@ -44,7 +44,8 @@ def feed(prepared: Prepared, batches: Batches, steps: range) -> Generator[Inputs
     """Yield what the network is fed in ``steps``; close it to end what goes on beside."""
     together = _BYTES // max(1, prepared.train.shape[0] * prepared.train.shape[1] * prepared.train.shape[2])
     count = together // batches.batch_size
-    if prepared.augment is None and count > 1 and isinstance(prepared.train, Dataset):
+    whole = prepared.share is None
+    if prepared.augment is None and whole and count > 1 and isinstance(prepared.train, Dataset):
         made = _together(prepared, batches, steps, count)
     else:
         made = _each(prepared, batches, steps)

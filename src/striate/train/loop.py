@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -33,7 +34,7 @@ from striate.train.folder import RunFolder
 from striate.train.keeping.checkpoint import CHECKPOINT, MODEL, Checkpoint, Progress
 from striate.train.keeping.kept import keep_best, keep_last, newest, read_best, sweep
 from striate.train.methods import Swa, plateau_falls, recalibrate
-from striate.train.metrics import Evaluation, LabelEvaluation, evaluate
+from striate.train.metrics import evaluate
 from striate.train.prepare import Prepared
 from striate.train.record import cut_log, sync_log
 from striate.train.stepping import Stepper
@@ -55,6 +56,7 @@ class Loop:
 
     def __init__(self, prepared: Prepared) -> None:
         self.prepared = prepared
+        self.peers = prepared.peers
         self.config = prepared.record.training
         self.module = prepared.module
         sampling = self.config.loss.sampling
@@ -75,6 +77,12 @@ class Loop:
             WeightsError: if it is of another module.
         """
         state, damaged = newest(self.folder)
+        step = 0 if state is None else state.progress.step
+        if (first := self.peers.agreed(lambda: step)) != step:
+            raise RunError(
+                f"{self.folder.path}: its newest checkpoint is of step {first:,} for the first process and of step "
+                f"{step:,} for another; have all of them see the same folder."
+            )
         if state is not None:
             if state.progress.step > self.steps:
                 raise RunError(
@@ -92,6 +100,8 @@ class Loop:
 
     def clear(self) -> None:
         """Remove from the folder what its log and its weights say of later steps, and what was half-written."""
+        if not self.peers.world.writes:
+            return
         sweep(self.folder)
         if self.last_is_damaged:  # else it would become the one before, in the place of a good one
             (self.folder.last / CHECKPOINT).unlink(missing_ok=True)
@@ -111,12 +121,12 @@ class Loop:
         started = time.perf_counter()
         reason: Reason = "completed"
         try:
-            yield Started(**self._facts()) if first is None else first
+            yield from self._offered(Started(**self._facts()) if first is None else first)
             self.at_rest = False
             with closing(self._steps()) as steps:
                 for event in steps:
                     self.at_rest = not isinstance(event, Diverged)
-                    yield event
+                    yield from self._offered(event)
                     self.at_rest = False
             reason = self._reason()
         except (KeyboardInterrupt, GeneratorExit) as stop:
@@ -140,7 +150,17 @@ class Loop:
             raise
         else:
             self._keep_weights()
+            self.peers.spread(self.module.state_dict().values())
         yield self.finished(time.perf_counter() - started, reason)
+
+    def _offered(self, event: Event) -> Iterator[Event]:
+        """Yield ``event``; an interrupt of one of several processes ends them all, after the next step."""
+        try:
+            yield event
+        except KeyboardInterrupt:
+            if self.peers.world.size == 1:
+                raise
+            self.stepper.stop_wanted = True
 
     def finished(self, seconds: float = 0.0, reason: Reason | None = None) -> Finished:
         """Return what is told at the end."""
@@ -181,6 +201,8 @@ class Loop:
             yield Diverged(step=problem.step, layer=problem.layer, what=problem.what)
             raise TrainingError(problem.message(self.folder.last / CHECKPOINT)) from None
         except (MemoryError, RuntimeError) as error:
+            if (told := self.peers.lost(error)) is not None:
+                raise told from None
             if not _is_out_of_memory(error):
                 raise
             raise TrainingError(
@@ -209,6 +231,9 @@ class Loop:
                 images_per_second=self.config.batch_size / (time.perf_counter() - before),
             )
             yield from self._told(done, self.stepper.inspected)
+            if self.stepper.stopped:
+                self.at_rest = True
+                raise KeyboardInterrupt
             if self._validation_is_due():
                 yield from self._epoch_end()
                 falls = self._falls()
@@ -225,15 +250,15 @@ class Loop:
 
     def _epoch_end(self) -> Iterator[Event]:
         with self._averaged():
-            measured = self._measured()
-            self.progress = self.progress.measured(measured.score, measured.loss)
-            best = keep_best(self.folder, self._state(), self.config.checkpoints.keep_best)
+            score, loss = self._measured()
+            self.progress = self.progress.measured(score, loss)
+            best = self._keep_best()
         step = self.progress.step
         validated = Validated(
             step=step,
             epoch=self._epoch(step),
-            loss=measured.loss,
-            accuracy=measured.score,
+            loss=loss,
+            accuracy=score,
             measure=self.prepared.record.measure,
             best=best is not None,
         )
@@ -252,18 +277,20 @@ class Loop:
         waited = self.config.patience is not None and self.progress.waited >= self.config.patience
         return waited or self.progress.step == self.steps
 
-    def _measured(self) -> Evaluation | LabelEvaluation:
-        """Measure the module on the validation split."""
+    def _measured(self) -> tuple[float, float]:
+        """Measure the module on the validation split; return what it is chosen by, and its loss."""
         record, device = self.prepared.record, self.prepared.device
         measured = evaluate(
             self.module, self.prepared.val, record.preprocess, record.class_names, "val", device
         )
-        if not math.isfinite(measured.loss):  # before the good checkpoint would be written over
+        # All measure all of it, rather than wait, and then go by one: the last bits may differ between machines.
+        score, loss = self.peers.agreed(lambda: (measured.score, measured.loss))
+        if not math.isfinite(loss):  # before the good checkpoint would be written over
             with closing(self.prepared.val.pieces(64)) as pieces:
                 images = record.preprocess.normalize(next(pieces).to(device))
             found = first_not_finite(self.module.eval(), images)
             raise NotFinite("validation loss", self.progress.step, self.config.optimizer.lr, *found)
-        return measured
+        return score, loss
 
     def _falls(self) -> int:
         """Return how often the rate has fallen, of the schedule that falls where validation gets no better."""
@@ -285,9 +312,10 @@ class Loop:
             yield
 
     def _plain_images(self) -> Iterator[Tensor]:
-        """Yield the training images of an epoch, as the network sees them."""
+        """Yield the training images of an epoch, as the network sees them; its share, if it joins statistics."""
+        share = self.prepared.share if self.config.execution.sync_batchnorm else None
         for step in range(math.ceil(len(self.prepared.train) / self.config.batch_size)):
-            yield self.prepared.inputs(self.batches[step])[0]
+            yield self.prepared.inputs(self.batches[step], share)[0]
 
     def _epoch(self, step: int) -> float:
         return step * self.config.batch_size / len(self.prepared.train)
@@ -302,13 +330,24 @@ class Loop:
     def _state(self) -> Checkpoint:
         return Checkpoint.of(self.progress, self.module, self.stepper.optimizer, self.stepper.average)
 
+    def _keep_best(self) -> Path | None:
+        """Keep the state that was just measured if it is to be; return where the best stands, if it is this one."""
+        if self.peers.world.writes:
+            return keep_best(self.folder, self._state(), self.config.checkpoints.keep_best)
+        best = self.progress.best
+        return self.folder.best / CHECKPOINT if best and best.step == self.progress.step else None
+
     def _keep_last(self) -> Checkpointed:
-        sync_log(self.folder.log)
-        path = keep_last(self.folder, self._state())
+        path = self.folder.last / CHECKPOINT
+        if self.peers.world.writes:
+            sync_log(self.folder.log)
+            keep_last(self.folder, self._state())
         return Checkpointed(step=self.progress.step, which="last", path=str(path))
 
     def _keep_weights(self) -> None:
         """Put the best weights, or failing those the newest, into the module and ``model.safetensors``."""
+        if not self.peers.world.writes:
+            return
         if self.progress.best is not None:
             try:
                 best = read_best(self.folder, self.progress.best.step)

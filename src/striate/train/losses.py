@@ -56,13 +56,18 @@ class Loss:
         """Return the mean over images."""
         return self._kind(logits.float() if logits.dtype in _HALVES else logits, targets, self._settings)
 
+    @property
+    def weighs(self) -> bool:
+        """Whether images count differently."""
+        return self._settings.weights is not None and not self._settings.several and self._kind is not _binary
+
     def count(self, targets: Tensor) -> Tensor:
         """Return what the mean is divided by, float64: images, or the sum of their class weights.
 
         The loss of a batch is the mean of those of its parts, each counting so much.
         """
         weights = self._settings.weights
-        if weights is None or self._settings.several or self._kind is _binary:
+        if weights is None or not self.weighs:
             return torch.tensor(len(targets), dtype=torch.float64)
         weights = weights.double()
         return (weights[targets] if targets.ndim == 1 else targets.double() @ weights).sum()

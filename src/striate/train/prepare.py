@@ -35,6 +35,7 @@ from striate.errors import ConfigError, DataError, bad_argument, listed
 from striate.nn import INITS, build, unit_variance
 from striate.spec import Network
 from striate.train.config import TrainConfig
+from striate.train.distributed import ALONE, Peers, World
 from striate.train.fits import check_module, check_network
 from striate.train.folder import RunRecord
 from striate.train.losses import Loss, chosen_loss, make_loss
@@ -42,7 +43,7 @@ from striate.train.methods import check_schedule
 from striate.train.plan.asking import asked_plan
 from striate.train.plan.plan import Plan
 
-__all__ = ["Prepared", "prepare", "resolve_device"]
+__all__ = ["Prepared", "network_name", "prepare", "resolve_device"]
 
 _PATIENCE = 1.0  # seconds; what is compiled already is there sooner
 
@@ -57,6 +58,7 @@ class Prepared:
         augment: What is done to training images, if anything.
         loss: What is minimized, of logits and targets.
         record: What will stand in ``run.yaml``.
+        peers: The processes that train together.
     """
 
     name: str
@@ -68,19 +70,33 @@ class Prepared:
     record: RunRecord
     device: torch.device
     notes: tuple[str, ...]
+    peers: Peers = ALONE
 
     @property
     def plan(self) -> Plan:
         """How steps are computed."""
         return self.record.plan
 
-    def inputs(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Return what the network takes of a training batch, augmented, and its targets, both on the device."""
-        images = batch.images.to(self.device)
+    @property
+    def share(self) -> slice | None:
+        """Which images of a batch this process computes; None means all."""
+        world = self.peers.world
+        return None if world.size == 1 else world.share(self.record.training.batch_size)
+
+    def inputs(self, batch: Batch, share: slice | None = None) -> tuple[Tensor, Tensor]:
+        """Return what the network takes of a training batch, augmented, and its targets, both on the device.
+
+        Of a ``share`` of the batch alone it is what it is of the whole, which is looked at where images are mixed.
+        """
         if self.augment is None:
-            return self.record.preprocess.normalize(images), batch.targets.to(self.device)
+            images, targets = batch.images, batch.targets
+            if share is not None:
+                images, targets = images[share], targets[share]
+            return self.record.preprocess.normalize(images.to(self.device)), targets.to(self.device)
         seed, targets = self.record.training.seed, batch.targets
-        images, mixed = self.augment(images, targets, seed=seed, step=batch.step, indices=batch.indices)
+        images, mixed = self.augment(
+            batch.images.to(self.device), targets, seed=seed, step=batch.step, indices=batch.indices, share=share
+        )
         return images, (targets if mixed is None else mixed).to(self.device)
 
 
@@ -89,6 +105,7 @@ def prepare(
     data: str | Path | Source,
     config: TrainConfig,
     begun: RunRecord | None = None,
+    peers: Peers = ALONE,
 ) -> Prepared:
     """Check and load everything that ``config`` needs to train ``network`` on ``data``.
 
@@ -104,13 +121,14 @@ def prepare(
         fix = "Describe the network as a striate.Network to choose."
         allowed = "'default' for a module of your own, whose weights begin as they are"
         raise ConfigError(bad_argument("init", config.init, allowed, fix))
-    device = resolve_device(config.device)
+    device = resolve_device(config.device, peers.world)
+    share = peers.world.share(config.batch_size)
     source = data if isinstance(data, Source) else open_source(data)
     if begun is not None:
         _check_same_data(source, begun)
     shape = _image_shape(network, source)
     if isinstance(network, Network):
-        check_network(network, source.class_names, config.batch_size, device)
+        check_network(network, source.class_names, share.stop - share.start, device)
     for split in ("train", "val"):
         source.check_split(split)
     images = len(source.targets["train"])
@@ -175,9 +193,8 @@ def prepare(
         },
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     )
-    name = network.name if isinstance(network, Network) else type(module).__name__
     prepared = Prepared(
-        name=name,
+        name=network_name(network),
         module=module,
         train=train,
         val=val,
@@ -186,11 +203,17 @@ def prepare(
         record=record,
         device=device,
         notes=tuple(_notes(record, source, train.skipped + val.skipped, begun)),
+        peers=peers,
     )
     if INITS[config.init].needs_images:
         first = Batches(train, config.batch_size, config.seed, config.loss.sampling)[0]
         unit_variance(module, prepared.inputs(first)[0])
     return prepared
+
+
+def network_name(network: Network | nn.Module) -> str:
+    """Return what a run of ``network`` is called."""
+    return network.name if isinstance(network, Network) else type(network).__name__
 
 
 def _check_same_data(source: Source, begun: RunRecord) -> None:
@@ -248,12 +271,16 @@ def _stored(config: TrainConfig, shape: tuple[int, int, int]) -> tuple[int, int]
     return config.images.stored_size, round(config.images.stored_size * width / height)
 
 
-def resolve_device(name: str) -> torch.device:
+def resolve_device(name: str, world: World = ALONE.world) -> torch.device:
     """Return the device called ``name``; ``auto`` is CUDA, else Apple's MPS, else the CPU.
+
+    Of several processes each takes the GPU of its number on its machine.
 
     Raises:
         ConfigError: if there is no such device here.
     """
+    if world.size > 1:
+        return _device_of(world, resolve_device(name))
     if name == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda")
@@ -266,6 +293,22 @@ def resolve_device(name: str) -> torch.device:
         fix = f"Here there is {listed(here)}."
         raise ConfigError(bad_argument("device", name, "auto or a device of this machine", fix)) from None
     return device
+
+
+def _device_of(world: World, device: torch.device) -> torch.device:
+    if device.type == "cpu":
+        return device
+    if device.type != "cuda" or device.index is not None:
+        fix = "Leave it out, or name cpu or cuda."
+        raise ConfigError(bad_argument("device", str(device), "a GPU for each of several processes", fix))
+    there = torch.cuda.device_count()
+    if world.local_rank >= there:
+        raise ConfigError(
+            f"process {world.local_rank + 1} on this machine, which has {there} GPU{'' if there == 1 else 's'}: start "
+            f"{there} at most (--nproc {there}), or name --device cpu."
+        )
+    torch.cuda.set_device(world.local_rank)
+    return torch.device("cuda", world.local_rank)
 
 
 def _macs(network: Network | nn.Module) -> int | None:

@@ -28,6 +28,7 @@ from striate.train.keeping.checkpoint import Progress
 __all__ = ["cut_log", "recorded", "sync_log"]
 
 _POINTS = 2000
+_WAIT = 0.25
 
 
 def recorded(events: Generator[Event, None, None], folder: Path) -> Generator[Event, None, None]:
@@ -60,6 +61,8 @@ def sync_log(path: Path) -> None:
     Raises:
         RunError: if that fails.
     """
+    if path in _OPEN:
+        _OPEN[path].flush()
     try:
         with path.open("ab") as file:
             os.fsync(file.fileno())
@@ -111,11 +114,13 @@ def _unwritten(path: Path, error: OSError) -> RunError:
 class _Log:
     """Appends events to the files of a run folder.
 
-    Every step goes into the log; into the curves about `_POINTS` at most, of which TensorBoard shows a thousand.
+    Every step goes into the log, some of them together, at most `_WAIT` seconds later; into the curves about `_POINTS`
+    at most, of which TensorBoard shows a thousand.
     """
 
     def __init__(self, folder: Path) -> None:
         self._stride = 1
+        self._waiting: list[tuple[float, Event]] = []
         self._path = folder / "events.jsonl"
         try:
             with ExitStack() as opened:
@@ -124,21 +129,33 @@ class _Log:
                 opened.pop_all()  # both are open, and stay so
         except OSError as error:
             raise _unwritten(self._path, error) from None
+        _OPEN[self._path] = self
 
     def write(self, event: Event) -> None:
-        """Append ``event``."""
+        """Append ``event``, of a step soon."""
+        now = time.time()
+        self._waiting.append((now, event))
+        if not isinstance(event, StepDone) or not 0 <= now - self._waiting[0][0] < _WAIT:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what waits."""
+        waiting, self._waiting = self._waiting, []
+        lines = [json.dumps({"time": round(at, 3), **event.to_data()}) + "\n" for at, event in waiting]
         try:
-            self._lines.write(json.dumps({"time": round(time.time(), 3), **event.to_data()}) + "\n")
+            self._lines.write("".join(lines))
             self._lines.flush()
-            self._curves(event)
+            for _, event in waiting:
+                self._curves(event)
         except OSError as error:
             raise _unwritten(self._path, error) from None
 
     def close(self) -> None:
         """Flush and close."""
+        del _OPEN[self._path]
         try:
-            with closing(self._board):
-                self._lines.close()
+            with closing(self._board), self._lines:
+                self.flush()
         except OSError as error:
             raise _unwritten(self._path, error) from None
 
@@ -193,6 +210,10 @@ class _Log:
 
     def _summarize(self, step: int, values: list[Summary.Value]) -> None:
         self._board.add_event(BoardEvent(step=step, wall_time=time.time(), summary=Summary(value=values)))
+
+
+_OPEN: dict[Path, _Log] = {}
+"""The logs that are being written, whose last events may still wait."""
 
 
 class _Board:

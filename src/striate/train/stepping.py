@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor
@@ -40,6 +40,8 @@ class Stepper:
 
     Attributes:
         inspected: What the last step showed of every layer; None if it was not looked at.
+        stop_wanted: Whether this process is to end the run; to be set from outside.
+        stopped: Whether one of the processes was, as all know since the last step.
     """
 
     def __init__(self, prepared: Prepared, steps: int) -> None:
@@ -48,11 +50,14 @@ class Stepper:
         self.module = prepared.module
         self.steps = steps
         self.steps_per_epoch = len(prepared.train) / self.config.batch_size
-        self.execution = Execution(self.module, prepared.loss, prepared.plan, prepared.device)
+        self.peers = prepared.peers
+        self.execution = Execution(self.module, prepared.loss, prepared.plan, prepared.device, self.peers)
         self.optimizer = make_optimizer(self.module, self.config.optimizer)
         self._weights = tuple(self.module.parameters())
+        self._buffers = tuple(self.module.buffers())
         self.average = make_average(self.module, self.config.averaging, steps, self.steps_per_epoch)
         self.inspected: Inspected | None = None
+        self.stop_wanted = self.stopped = False
 
     def step(self, inputs: Inputs, falls: int = 0) -> tuple[float, float]:
         """Do one step at the rate of the schedule; return its loss, without penalties, and its learning rate.
@@ -104,26 +109,44 @@ class Stepper:
         self._seed(step)
         first, value = None, 0.0
         for part, wanted, share in self.execution.parts(images, targets):
-            with inspection.of_values() if inspection and first is None else nullcontext():
+            if inspection and first is None and self.execution.is_compiled(step):
+                self._look(part, wanted, step, inspection)
+                looking: AbstractContextManager[object] = nullcontext()
+            else:
+                looking = inspection.of_values() if inspection and first is None else nullcontext()
+            with looking:
                 losses = self.execution.losses(part, wanted, step)
             first = first or losses
-            value += losses.whole.item() * float(share)
+            loss, stops = self.peers.sums(losses.whole.item() * float(share), self.stop_wanted)
+            value, self.stopped = value + loss, stops > 0
             if not math.isfinite(value):
                 raise self._not_finite(part, wanted, step)
-            whole = losses.whole * share if share != 1.0 else losses.whole
+            factor = share * self.peers.world.size  # as of the processes' gradients the mean is taken
+            whole = losses.whole * factor if factor != 1.0 else losses.whole
             (self._penalized(whole) if first is losses else whole).backward()  # type: ignore[no-untyped-call]
         assert first is not None
+        self.peers.spread(self._buffers)
         return first, value
+
+    def _look(self, images: Tensor, targets: Tensor, step: int, inspection: Inspection) -> None:
+        """Look at the values of a step that runs compiled, where no layer is called, in a pass beside it."""
+        buffers = [(buffer, buffer.clone()) for buffer in self.module.buffers()]
+        with torch.no_grad(), inspection.of_values():
+            self.execution.eager_losses(images, targets)
+            for buffer, before in buffers:
+                buffer.copy_(before)
+        self._seed(step)
 
     def _not_finite(self, images: Tensor, targets: Tensor, step: int) -> NotFinite:
         self._seed(step)  # the same dropout again
         with self.prepared.plan.autocast(self.prepared.device):
             found = first_not_finite(self.module, images, targets)
+        found = self.peers.first(found, found != (None, "loss"))
         return NotFinite("loss", step + 1, self.config.optimizer.lr, *found)
 
     def _seed(self, step: int) -> None:
-        """Make dropout a function of (seed, step)."""
-        seed = _step_seed(self.config.seed, step)
+        """Make dropout a function of (seed, step), another one in each process."""
+        seed = _step_seed(self.config.seed, step, self.peers.world.rank)
         # torch.manual_seed notes, of every accelerator that was not used yet, where it was called: 1 ms.
         torch.default_generator.manual_seed(seed)
         if self.prepared.device.type != "cpu":
@@ -163,12 +186,14 @@ class Stepper:
         found = first_bad_gradient(
             self.module, lambda: self._penalized(self.execution.eager_losses(images, targets).whole)
         )
+        found = self.peers.first(found, found[0] is not None)
         raise NotFinite("gradient", step + 1, self.config.optimizer.lr, *found)
 
     def _update(self, step: int) -> None:
         """Change the weights by their gradients."""
         held = self.config.regularization
-        clip_gradients(self.module, held.clip_norm, held.clip_value)
+        if held.clip_norm is not None or held.clip_value is not None:
+            clip_gradients(self.module, held.clip_norm, held.clip_value)
         if held.gradient_noise:
             add_gradient_noise(self.module, held.gradient_noise, self.config.seed, step)
         self.optimizer.step()
@@ -178,6 +203,7 @@ class Stepper:
             self.average.update(self.module, step + 1)
 
 
-def _step_seed(seed: int, step: int) -> int:
-    digest = hashlib.sha256(f"step/{seed}/{step}".encode()).digest()
+def _step_seed(seed: int, step: int, rank: int) -> int:
+    words = f"step/{seed}/{step}/{rank}" if rank else f"step/{seed}/{step}"
+    digest = hashlib.sha256(words.encode()).digest()
     return int.from_bytes(digest[:8], "little") >> 1

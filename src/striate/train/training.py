@@ -13,15 +13,20 @@ from striate.data import Source, open_source
 from striate.errors import DataError, RunError
 from striate.spec import Network
 from striate.train.config import TrainConfig
+from striate.train.distributed import Peers, World
+from striate.train.distributed.restarts import begun_run, keep_job, run_of_job
+from striate.train.distributed.together import met, together
 from striate.train.events import Event
 from striate.train.folder import RunFolder, RunRecord
 from striate.train.keeping.lock import lock
 from striate.train.loop import Loop
 from striate.train.plan.choosing import planned
-from striate.train.prepare import Prepared, prepare
+from striate.train.prepare import Prepared, network_name, prepare
 from striate.train.record import recorded
 
 __all__ = ["resume", "train"]
+
+_RUNS = Path("runs")
 
 
 def train(
@@ -36,6 +41,9 @@ def train(
     made at the first event. Throwing `KeyboardInterrupt` into the generator, or closing it, saves a
     checkpoint and the weights. The global random state of torch is set at each step.
 
+    Of several processes that torchrun started, all must call this alike and take all events. The first alone writes.
+    When torchrun starts them again, they go on with the run that they had begun.
+
     Args:
         network: A description, or any module that maps ``(N, C, H, W)`` to logits ``(N, classes)``.
         data: ``digits``, a folder, ``kind:location``, or a `Source`.
@@ -48,12 +56,20 @@ def train(
     Raises:
         ConfigError, DataError, ShapeError: before the first event.
         RunError: if ``out`` exists, or a checkpoint cannot be written.
+        DistributedError: if another process hangs or is gone.
         TrainingError: if the loss is no longer a number.
     """
-    if out is not None:
-        RunFolder.check_free(Path(out))
-    loop = Loop(planned(prepare(network, data, config or TrainConfig())))
-    return _run(loop, None if out is None else Path(out))
+    config = config or TrainConfig()
+    place = None if out is None else Path(out)
+    peers = met(World.of_environment(), config)
+    job = run_of_job(peers.world.job)
+    begun = peers.agreed(lambda: begun_run(job, place, _RUNS, network_name(network)))
+    if begun is not None:
+        return resume(begun, data, module=network if isinstance(network, nn.Module) else None)
+    if place is not None:
+        peers.agreed(lambda: RunFolder.check_free(place))
+    loop = Loop(together(planned(prepare(network, data, config, peers=peers))))
+    return _run(loop, place, job)
 
 
 def resume(
@@ -81,16 +97,18 @@ def resume(
         TrainingError: as `train`.
     """
     folder = RunFolder.open(run)
-    held = lock(folder.path)
+    record = folder.record
+    peers = met(World.of_environment(), record.training)
+    held = _locked(folder.path, peers)
     try:
         network = _trained(folder, module)
-        record = folder.record
-        prepared = prepare(network, _data_of(record) if data is None else data, record.training, record)
-        loop = Loop(prepared)
+        source = _data_of(record) if data is None else data
+        loop = Loop(together(prepare(network, source, record.training, record, peers)))
         loop.folder = folder
         damaged = loop.go_back()
     except BaseException:
-        held.release()
+        if held is not None:
+            held.release()
         raise
     return _rest(loop, damaged, held)
 
@@ -116,30 +134,47 @@ def _trained(folder: RunFolder, module: nn.Module | None) -> Network | nn.Module
     return given
 
 
-def _run(loop: Loop, out: Path | None) -> Generator[Event, None, None]:
+def _run(loop: Loop, out: Path | None, job: str) -> Generator[Event, None, None]:
     prepared = loop.prepared
-    if out is None:
-        loop.folder = RunFolder.create_next(Path("runs"), prepared.name, prepared.record)
-    else:
-        loop.folder = RunFolder.create(out, prepared.record)
-    with _held(lock(loop.folder.path), prepared):
-        yield from recorded(loop.events(), loop.folder.path)
+    peers, record = prepared.peers, prepared.record
+
+    def make() -> Path:
+        made = RunFolder.create_next(_RUNS, prepared.name, record) if out is None else RunFolder.create(out, record)
+        keep_job(made, job)
+        return made.path
+
+    loop.folder = RunFolder(peers.agreed(make), record)
+    with _held(_locked(loop.folder.path, peers), prepared):
+        yield from _written(loop, loop.events())
 
 
-def _rest(loop: Loop, notes: tuple[str, ...], held: FileLock) -> Generator[Event, None, None]:
+def _written(loop: Loop, events: Generator[Event, None, None]) -> Generator[Event, None, None]:
+    """Return ``events`` as they are recorded, by the process that does."""
+    return recorded(events, loop.folder.path) if loop.peers.world.writes else events
+
+
+def _locked(folder: Path, peers: Peers) -> FileLock | None:
+    """Return the lock on ``folder`` of the process that writes; None in others."""
+    taken: list[FileLock] = []
+    peers.agreed(lambda: taken.append(lock(folder)))
+    return taken[0] if taken else None
+
+
+def _rest(loop: Loop, notes: tuple[str, ...], held: FileLock | None) -> Generator[Event, None, None]:
     with _held(held, loop.prepared):
         if loop.complete:
             yield loop.finished()
             return
         loop.clear()
-        yield from recorded(loop.resumed(notes), loop.folder.path)
+        yield from _written(loop, loop.resumed(notes))
 
 
 @contextmanager
-def _held(lock: FileLock, prepared: Prepared) -> Iterator[None]:
-    """Hold a lock that was taken, and have torch compute as was planned, for a while."""
+def _held(lock: FileLock | None, prepared: Prepared) -> Iterator[None]:
+    """Hold a lock that was taken, if it was, and have torch compute as was planned, for a while."""
     try:
         with prepared.plan.applied(prepared.device):
             yield
     finally:
-        lock.release()
+        if lock is not None:
+            lock.release()

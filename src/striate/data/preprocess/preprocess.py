@@ -115,7 +115,7 @@ class Preprocess:
         """
         if (affine := self.affine) is not None:
             scale, shift = (images.new_tensor(values)[:, None, None] for values in affine)
-            return images * scale + shift
+            return (images * scale).add_(shift)
         images = images / 255
         if self.channel_order == "bgr":
             images = images.flip(1)

@@ -1,14 +1,14 @@
 """Lanes: 16 float32 side by side, as a value that compiled code can hold in a register.
 
-LLVM splits them where the processor has shorter registers. Numba does not see that what it has compiled with these is of
-yesterday: after a change here, touch `striate.nn.fused.compiled`.
+LLVM splits them where the processor has shorter registers. Numba does not see that what it has compiled with these is
+of yesterday: after a change here, touch ``compiled.py``.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from llvmlite import ir
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, models, register_model
@@ -16,11 +16,12 @@ from numba.extending import intrinsic, models, register_model
 __all__ = ["LANES", "add", "chosen", "load", "multiplied", "store", "store_bytes", "where_byte"]
 
 LANES = 16
+_instruction: Any = intrinsic  # whose own type does not say that compiled code leaves out the first argument
 _BYTE, _INT = ir.IntType(8), ir.IntType(32)
 _FLOATS, _BYTES = ir.VectorType(ir.FloatType(), LANES), ir.VectorType(_BYTE, LANES)
 
 
-class _Lanes(types.Type):  # type: ignore[misc]
+class _Lanes(types.Type):
     """16 float32 side by side."""
 
     def __init__(self) -> None:
@@ -31,9 +32,9 @@ _lanes = _Lanes()
 
 
 @register_model(_Lanes)
-class _LanesModel(models.PrimitiveModel):  # type: ignore[misc]
+class _LanesModel(models.PrimitiveModel):
     def __init__(self, manager: Any, kind: Any) -> None:
-        super().__init__(manager, kind, _FLOATS)
+        super().__init__(manager, kind, _FLOATS)  # type: ignore[no-untyped-call]
 
 
 def _place(context: Any, builder: Any, kind: Any, array: Any, index: Any) -> Any:
@@ -47,7 +48,7 @@ def _filled(builder: Any, kind: Any, value: Any) -> Any:
     return builder.shuffle_vector(first, nothing, ir.Constant(ir.VectorType(_INT, LANES), [0] * LANES))
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@_instruction  # type: ignore[untyped-decorator]
 def load(_: Any, array: Any, at: Any) -> Any:
     """Return ``array[at : at + 16]`` as lanes."""
 
@@ -58,7 +59,7 @@ def load(_: Any, array: Any, at: Any) -> Any:
     return _lanes(array, types.intp), emit
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@_instruction  # type: ignore[untyped-decorator]
 def store(_: Any, array: Any, at: Any, lanes: Any) -> Any:
     """Write ``lanes`` to ``array[at : at + 16]``."""
 
@@ -70,7 +71,7 @@ def store(_: Any, array: Any, at: Any, lanes: Any) -> Any:
     return types.void(array, types.intp, _lanes), emit
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@_instruction  # type: ignore[untyped-decorator]
 def add(_: Any, one: Any, other: Any) -> Any:
     """Return the sums of two lanes."""
 
@@ -80,20 +81,20 @@ def add(_: Any, one: Any, other: Any) -> Any:
     return _lanes(_lanes, _lanes), emit
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@_instruction  # type: ignore[untyped-decorator]
 def multiplied(_: Any, array: Any, at: Any, lanes: Any, total: Any) -> Any:
     """Return ``total + array[at] * lanes``."""
 
     def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         factor = builder.load(_place(context, builder, signature.args[0], values[0], values[1]))
         function = ir.FunctionType(_FLOATS, [_FLOATS] * 3)
-        fused = cgutils.get_or_insert_function(builder.module, function, f"llvm.fmuladd.v{LANES}f32")
+        fused = cgutils.get_or_insert_function(builder.module, function, f"llvm.fmuladd.v{LANES}f32")  # type: ignore[no-untyped-call]
         return builder.call(fused, [_filled(builder, _FLOATS, factor), values[2], values[3]])
 
     return _lanes(array, types.intp, _lanes, _lanes), emit
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@_instruction  # type: ignore[untyped-decorator]
 def chosen(_: Any, value: Any, best: Any, yes: Any, no: Any) -> Any:
     """Return ``yes`` where ``value`` takes the place of ``best`` in max pooling: as greater, or not a number."""
 
@@ -105,7 +106,7 @@ def chosen(_: Any, value: Any, best: Any, yes: Any, no: Any) -> Any:
     return _lanes(_lanes, _lanes, _lanes, _lanes), emit
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@_instruction  # type: ignore[untyped-decorator]
 def store_bytes(_: Any, array: Any, at: Any, lanes: Any) -> Any:
     """Write ``lanes``, of whole numbers, to 16 bytes."""
 
@@ -117,7 +118,7 @@ def store_bytes(_: Any, array: Any, at: Any, lanes: Any) -> Any:
     return types.void(array, types.intp, _lanes), emit
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@_instruction  # type: ignore[untyped-decorator]
 def where_byte(_: Any, array: Any, at: Any, byte: Any, lanes: Any) -> Any:
     """Return ``lanes`` where the byte of ``array[at : at + 16]`` is ``byte``, and 0 elsewhere."""
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+
 import torch
 
 from striate.errors import ConfigError, bad_argument, listed
@@ -25,6 +28,8 @@ def asked_plan(config: TrainConfig, macs: int | None, device: torch.device) -> P
         ConfigError: if the device does not have what is asked for.
     """
     wanted = config.execution
+    if wanted.compile == "on":
+        _check_compiler(device)
     precision: Precision = "fp32" if wanted.precision == "auto" else wanted.precision
     if precision not in allowed_precisions(device):
         has = f"{listed(allowed_precisions(device))} on {device}"
@@ -41,6 +46,15 @@ def asked_plan(config: TrainConfig, macs: int | None, device: torch.device) -> P
         compiled_from=0 if wanted.compile == "on" else None,
         micro_batch=None if micro_batch is None or micro_batch >= config.batch_size else micro_batch,
     )
+
+
+def _check_compiler(device: torch.device) -> None:
+    """Raise `ConfigError` unless what torch.compile needs is there."""
+    names = [os.environ.get("CXX", "g++"), "g++", "clang++", "cl"]
+    if device.type == "cpu" and not any(map(shutil.which, names)):
+        raise ConfigError(
+            "compile='on': needs a C++ compiler on a CPU, and there is none here; install g++, or leave it out."
+        )
 
 
 def _threads(macs: int | None, batch_size: int) -> int:

@@ -24,7 +24,7 @@ __all__ = ["Checker", "Deviation"]
 
 _ROUNDING: Mapping[str, float] = {"fp32": 2**-22, "tf32": 2**-11, "bf16-math": 2**-8, "bf16": 2**-8}
 """Half a last bit, as a share; of float32 some of them, as its sums come in another order."""
-_OF_A_LAYER: Mapping[str, float] = {"fp32": 1e-4, "tf32": 2**-8, "bf16-math": 2**-5, "bf16": 2**-5}
+_OF_A_LAYER: Mapping[str, float] = {"fp32": 1e-4, "tf32": 2**-8, "bf16-math": 2**-6, "bf16": 2**-6}
 _OF_THE_WHOLE = 4  # times what weights so rounded do
 _LEAST = {"outputs": 4, "gradients": 16}  # times the rounding, of networks that hardly react
 _TINY = 1e-30

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -57,14 +57,15 @@ class _Known(BaseModel):
 def planned(prepared: Prepared) -> Prepared:
     """Return ``prepared`` with the fastest plan for its run, if one is to be looked for.
 
-    Trying takes 3 % of what the run will take, and at most 10 s.
+    Trying takes 3 % of what the run will take, and at most 10 s. What compiles is not tried then, as that takes a
+    minute: it is used where `measure_plans` found it to be faster, by more than it takes.
     """
     config = prepared.record.training
     if config.execution.plan == "plain" or prepared.device.type not in ("cpu", "cuda"):
         return prepared
     steps = Batches(prepared.train, config.batch_size, config.seed, config.loss.sampling).steps(config.epochs)
-    table = tried(prepared, steps)
-    plan = replace(table.chosen, micro_batch=prepared.plan.micro_batch)
+    chosen = tried(prepared, steps).chosen  # by all at once, who share the machine as they will in training
+    plan = replace(prepared.peers.agreed(lambda: chosen), micro_batch=prepared.plan.micro_batch)
     return replace(prepared, record=replace(prepared.record, plan=plan))
 
 
@@ -102,26 +103,24 @@ def tried(prepared: Prepared, steps: int | None = None) -> PlanTable:
 
     Args:
         prepared: What is to be trained.
-        steps: Of the run, which bound what may be spent; None means that all is to be tried.
+        steps: Of the run, which bound what may be spent; None means that all is to be tried, and anew.
     """
     key = _key(prepared)
     known = remembered(key, _Known)
-    if known is None or not known.rows or not _enough(known, steps):
-        known = _measured(prepared, steps)
+    if known is None or not known.rows or steps is None or not _enough(known, steps):
+        known = _measured(prepared, steps, known.rows if known else ())
         remember(key, known)
     return PlanTable(
         network=prepared.name,
         batch_size=prepared.record.training.batch_size,
         device=str(prepared.device),
         rows=known.rows,
-        chosen=_fastest(known.rows, prepared),
+        chosen=_fastest(known.rows, prepared, steps),
     )
 
 
-def _enough(known: _Known, steps: int | None) -> bool:
+def _enough(known: _Known, steps: int) -> bool:
     """Return whether a run of ``steps`` could not try much more than was tried."""
-    if steps is None:
-        return False
     return known.budget is None or known.budget >= 0.5 * _budget(known.rows[0], steps)
 
 
@@ -129,62 +128,76 @@ def _budget(reference: Measured, steps: int) -> float:
     return min(_SECONDS, _SHARE * steps * _seconds(reference))
 
 
-def _fastest(rows: Sequence[Measured], prepared: Prepared) -> Plan:
-    """Return the fastest plan that may be used; float32 is not left, nor what is described, for next to nothing."""
+def _fastest(rows: Sequence[Measured], prepared: Prepared, steps: int | None) -> Plan:
+    """Return the fastest plan that may be used, for a run of ``steps``.
+
+    Float32 is not left for next to nothing, nor is what is described; and what compiles has that to repay.
+    """
     wanted = prepared.record.training.execution
     allowed = [
         row
         for row in rows
         if not row.refused
-        and row.seconds is not None
         and wanted.precision in ("auto", row.plan.precision)
         and wanted.memory_format in ("auto", row.plan.memory_format)
         and wanted.threads in (None, row.plan.threads)
     ]
-    if not allowed:
-        return prepared.plan
+    compiled = [row for row in allowed if row.plan.compiled_from is not None]
+    eager = [row for row in allowed if row.plan.compiled_from is None]
+    if wanted.compile == "on" and compiled:
+        eager = []
+    if wanted.compile == "off":
+        compiled = []
 
     def cost(row: Measured) -> float:
-        described = row.plan.memory_format == "contiguous"
-        return (
-            _seconds(row) * (1 if row.plan.precision == "fp32" else _ROUNDED) * (1 if described else _FASTER)
-        )
+        factor = 1.0 if row.plan.precision == "fp32" else _ROUNDED
+        factor *= 1.0 if row.plan.memory_format == "contiguous" else _FASTER
+        once = 0.0 if steps is None or row.plan.compiled_from is None else row.preparation / steps
+        return _seconds(row) * factor + once
 
-    return min(allowed, key=cost).plan
+    best = min([*eager, *compiled], key=cost, default=None)
+    plan = prepared.plan if best is None else best.plan
+    return replace(plan, compiled_from=0) if wanted.compile == "on" else plan
 
 
 def _seconds(row: Measured) -> float:
     return float("inf") if row.seconds is None else row.seconds
 
 
-def _measured(prepared: Prepared, steps: int | None) -> _Known:
+def _measured(prepared: Prepared, steps: int | None, before: Sequence[Measured]) -> _Known:
+    """Try plans, and return them with those that were tried ``before``, the one that is described first."""
     began = time.perf_counter()
     bench = _bench(prepared)
-    rows = [bench.measure(bench.described, 2 if steps else _REPEATS)]
-    reference = _seconds(rows[0])
-    if steps is None:
-        budget, end = None, math.inf
-    else:
-        budget = _budget(rows[0], steps)
-        end = began + budget
+    found = {bench.described: bench.measure(bench.described, 2 if steps else _REPEATS)}
+    reference = _seconds(found[bench.described])
+    budget = None if steps is None else _budget(found[bench.described], steps)
+    end = math.inf if budget is None else began + budget
 
     def try_each(plans: Iterable[Plan]) -> None:
         for plan in plans:
             if time.perf_counter() + 2 * reference > end:  # it would be over before anything is timed
                 return
-            rows.append(bench.measure(plan, _REPEATS, end))
+            found[plan] = bench.measure(plan, _REPEATS, end)
 
-    if rows[0].seconds is not None:
+    if math.isfinite(reference):
         try_each(_candidates(prepared))
-        best = _fastest(rows, prepared)
+        best = _best(found, prepared)
         try_each(replace(best, threads=threads) for threads in _other_threads(prepared, best.threads))
-    return _Known(rows=tuple(rows), budget=budget)
+        if steps is None and prepared.record.training.execution.compile == "on":
+            try_each([replace(_best(found, prepared), compiled_from=0)])
+    kept = {row.plan: row for row in before if row.plan not in found}
+    return _Known(rows=(*found.values(), *kept.values()), budget=budget)
+
+
+def _best(found: Mapping[Plan, Measured], prepared: Prepared) -> Plan:
+    """Return the fastest so far of those that are not compiled."""
+    return replace(_fastest(tuple(found.values()), prepared, None), compiled_from=None, micro_batch=None)
 
 
 def _bench(prepared: Prepared) -> Bench:
     config = prepared.record.training
     batch = Batches(prepared.train, config.batch_size, config.seed, config.loss.sampling)[0]
-    images, targets = prepared.inputs(batch)
+    images, targets = prepared.inputs(batch, prepared.share)
     size = prepared.plan.micro_batch or len(images)
     described = Plan(threads=prepared.plan.threads)
     return Bench(prepared.module, prepared.loss, images[:size], targets[:size], described)
@@ -199,7 +212,7 @@ def _candidates(prepared: Prepared) -> Iterator[Plan]:
             and wanted.precision in ("auto", precision)
             and wanted.memory_format in ("auto", memory_format)
         ):
-            yield replace(prepared.plan, precision=precision, memory_format=memory_format, micro_batch=None)
+            yield Plan(precision=precision, memory_format=memory_format, threads=prepared.plan.threads)
 
 
 def _other_threads(prepared: Prepared, threads: int) -> tuple[int, ...]:
@@ -217,12 +230,13 @@ def _key(prepared: Prepared) -> list[Any]:
     shapes = [[name, list(p.shape), p.requires_grad] for name, p in prepared.module.named_parameters()]
     return [
         "plan",
-        1,
+        2,  # to be counted up where what is measured, or how, is another
         network.digest if network else [repr(prepared.module), shapes],
         list(record.preprocess.shape),
         record.training.batch_size,
+        prepared.peers.world.size,
         len(record.class_names),
-        [wanted.precision, wanted.memory_format, wanted.compile, wanted.micro_batch, wanted.threads],
+        [wanted.micro_batch, wanted.threads],
         _machine(prepared.device),
         record.versions,
         numba.__version__,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from striate.nn import aux_losses
+from striate.nn import aux_losses, layers
+from striate.train.distributed import ALONE, Peers
 from striate.train.losses import Loss
 from striate.train.plan.plan import Plan
 
@@ -37,14 +39,21 @@ class Execution:
         loss: Of logits and targets.
         plan: How.
         device: Where.
+        peers: The processes that compute a batch together, each its share.
     """
 
-    def __init__(self, module: nn.Module, loss: Loss, plan: Plan, device: torch.device) -> None:
+    def __init__(
+        self, module: nn.Module, loss: Loss, plan: Plan, device: torch.device, peers: Peers = ALONE
+    ) -> None:
         self.module = module
         self.loss = loss
         self.plan = plan
         self.device = device
+        self._peers = peers
         lay_out(module, plan)
+        self._parallel = peers.parallel(module)
+        adding = (layers.AuxHead, layers.SparsityPenalty)
+        self._adds = any(isinstance(part, adding) for part in module.modules())
         self._compiled = torch.compile(self._pass, dynamic=False) if plan.compiled_from is not None else None
 
     def taken(self, images: Tensor) -> Tensor:
@@ -52,34 +61,48 @@ class Execution:
         return laid_out(images, self.plan)
 
     def parts(self, images: Tensor, targets: Tensor) -> Iterator[tuple[Tensor, Tensor, float | Tensor]]:
-        """Yield what is computed at a time: images, targets, and the share of the batch's loss that is theirs."""
-        size = self.plan.micro_batch or len(images)
-        if size >= len(images):
-            yield images, targets, 1.0
+        """Yield what is computed at a time: images, targets, and the share of the batch's loss that is theirs.
+
+        The batch is that of all processes. Their gradients meet in the backward pass of the last part.
+        """
+        processes = self._peers.world.size
+        size = min(self.plan.micro_batch or len(images), len(images))
+        if size == len(images) and (processes == 1 or not self.loss.weighs):
+            yield images, targets, 1 / processes
             return
         whole = self.loss.count(targets)
-        for part, wanted in zip(torch.split(images, size), torch.split(targets, size), strict=True):
-            yield part, wanted, self.loss.count(wanted) / whole
+        if processes > 1:
+            (total,) = self._peers.sums(whole.item())
+            whole = whole.new_tensor(total)
+        parts = list(zip(torch.split(images, size), torch.split(targets, size), strict=True))
+        for number, (part, wanted) in enumerate(parts, 1):
+            with nullcontext() if number == len(parts) else self._peers.apart(self._parallel):
+                yield part, wanted, self.loss.count(wanted) / whole
 
     def losses(self, images: Tensor, targets: Tensor, step: int = 0) -> Losses:
         """Return what the module makes of ``images`` in ``step``, from 0."""
-        if self._compiled is not None and step >= (self.plan.compiled_from or 0):
-            return self._compiled(images, targets)
-        return self._pass(images, targets)
+        if self._compiled is not None and self.is_compiled(step):
+            return self._compiled(images, targets, self._parallel)
+        return self._pass(images, targets, self._parallel)
+
+    def is_compiled(self, step: int) -> bool:
+        """Return whether ``step`` runs compiled."""
+        return self.plan.compiled_from is not None and step >= self.plan.compiled_from
 
     def eager_losses(self, images: Tensor, targets: Tensor) -> Losses:
-        """Return the same without what was compiled, so that hooks are called."""
-        return self._pass(images, targets)
+        """Return the same without what was compiled, so that hooks are called, nor the other processes."""
+        return self._pass(images, targets, self.module)
 
-    def _pass(self, images: Tensor, targets: Tensor) -> Losses:
+    def _pass(self, images: Tensor, targets: Tensor, module: nn.Module) -> Losses:
         def loss_of(logits: Tensor) -> Tensor:
             return self.loss(logits, targets)
 
         with self.plan.autocast(self.device):
-            logits = self.module(images)
+            logits = module(images)
             answered = whole = loss_of(logits)
-            for extra in aux_losses(self.module, loss_of):
-                whole = whole + extra
+            if self._adds:
+                for extra in aux_losses(self.module, loss_of):
+                    whole = whole + extra
         return Losses(logits, answered, whole)
 
 

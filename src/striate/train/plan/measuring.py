@@ -27,12 +27,14 @@ class Measured:
 
     Attributes:
         seconds: Of a forward and a backward pass, the least of ``repeats``; None if it could not be done.
+        preparation: Seconds of the passes before, which compile what is to be compiled.
         deviation: From the plan that computes as described; None for that plan itself.
         failure: Why it could not be done; empty if it could.
     """
 
     plan: Plan
     seconds: float | None
+    preparation: float = 0.0
     repeats: int = 0
     deviation: Deviation | None = None
     failure: str = ""
@@ -79,14 +81,22 @@ class Bench:
                 deviation = self._deviation(whole)
                 execution = Execution(self.module, self.loss, whole, device)
                 images = execution.taken(self.images)
+                began = time.perf_counter()
                 self._timed(execution, images)
+                preparation = time.perf_counter() - began
                 seconds = [self._timed(execution, images)]
                 while len(seconds) < repeats and time.perf_counter() < until:
                     seconds.append(self._timed(execution, images))
         except Exception as error:  # the module, or a compiler, may raise anything
             lines = str(error).strip().splitlines() or [""]
             return Measured(plan=plan, seconds=None, failure=f"{type(error).__name__}: {lines[0]:.200}")
-        return Measured(plan=plan, seconds=min(seconds), repeats=len(seconds), deviation=deviation)
+        return Measured(
+            plan=plan,
+            seconds=min(seconds),
+            preparation=preparation,
+            repeats=len(seconds),
+            deviation=deviation,
+        )
 
     def _deviation(self, plan: Plan) -> Deviation | None:
         if plan == self.described:

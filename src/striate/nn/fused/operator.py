@@ -1,0 +1,170 @@
+"""`conv_pool`: a convolution, an activation and 2×2 pooling as one operator of autograd, on the CPU.
+
+What it gives is a function of its inputs alone, whatever the number of threads: images are taken in parts of 32, and
+the gradients of the weights are added part by part.
+
+Legend: N images, C channels, O output channels, H W of the image, h w of the output.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from striate.nn.fused.loading import compiled
+
+__all__ = ["Block", "conv_pool"]
+
+_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "none": lambda x: x,
+    "relu": torch.relu,
+    "tanh": torch.tanh,
+}
+_PART = 32  # images; so many are worth the 10 µs of a call
+
+_pool: ThreadPoolExecutor | None = None
+
+
+def _forget_pool() -> None:
+    global _pool
+    _pool = None
+
+
+if hasattr(os, "register_at_fork"):  # threads stay behind in the parent
+    os.register_at_fork(after_in_child=_forget_pool)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """A convolution with stride 1, an activation, and pooling of 2×2.
+
+    Attributes:
+        pad: Zeros above and below, left and right.
+        activation: ``none``, ``relu`` or ``tanh``.
+        largest: Whether the largest is pooled, else the mean.
+    """
+
+    pad: tuple[int, int]
+    activation: str
+    largest: bool
+
+    def on_torch(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        """Return what torch's own operators give; the activation behind the largest, where it gives the same."""
+        x = F.conv2d(x, weight, bias, padding=self.pad)
+        activated = _ACTIVATIONS[self.activation]
+        return activated(F.max_pool2d(x, 2)) if self.largest else F.avg_pool2d(activated(x), 2)
+
+    def output_shape(self, x: Tensor, weight: Tensor) -> tuple[int, int, int, int]:
+        """Return ``(N, O, h, w)``."""
+        height, width = (
+            (x.shape[axis] + 2 * self.pad[axis - 2] - weight.shape[axis] + 1) // 2 for axis in (2, 3)
+        )
+        return len(x), len(weight), height, width
+
+
+def conv_pool(x: Tensor, weight: Tensor, bias: Tensor | None, block: Block) -> Tensor:
+    """Return ``(N, O, h, w)`` for ``x`` ``(N, C, H, W)``, ``weight`` ``(O, C, Kh, Kw)``; all float32 on the CPU.
+
+    Without the compiled code torch does it.
+    """
+    bias = weight.new_zeros(len(weight)) if bias is None else bias
+    if compiled() is None:
+        return block.on_torch(x, weight, bias)
+    out: Tensor = _ConvPool.apply(x, weight, bias, block)  # type: ignore[no-untyped-call]
+    return out
+
+
+class _ConvPool(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, block: Block) -> Tensor:
+        x, weight = x.contiguous(), weight.contiguous()
+        engine = _engine()
+        out = x.new_empty(block.output_shape(x, weight))
+        windows = out.shape[2] * out.shape[3] * engine.span(out.shape[1])
+        which = out.new_empty(
+            (len(x), windows + engine.SPARE) if block.largest else (0, 0), dtype=torch.uint8
+        )
+        corners = out.new_empty((0, 0) if block.largest else (len(x), 4 * windows + engine.SPARE))
+        activation = engine.ACTIVATIONS.index(block.activation)
+        images, taps, biases, given, kept, values = map(_array, (x, weight, bias, out, which, corners))
+
+        def work(_: int, part: slice) -> None:
+            engine.forward(
+                images[part], taps, biases, block.pad, activation, block.largest,
+                given[part], kept[part], values[part],
+            )  # fmt: skip
+
+        _in_parts(work, len(x))
+        ctx.block = block
+        ctx.save_for_backward(x, weight, bias, out, which, corners)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> Any:
+        (gradient,) = gradients
+        x, weight, bias, out, which, corners = ctx.saved_tensors
+        if torch.is_grad_enabled():  # these gradients are to be derived again, which torch's own can be
+            return _gradients_on_torch(ctx, x, weight, bias, gradient)
+        engine, block = _engine(), ctx.block
+        of_x = torch.empty_like(x) if ctx.needs_input_grad[0] else x.new_empty((0, 0, 0, 0))
+        parts = -(-len(x) // _PART)
+        of_weight, of_bias = (
+            np.empty((parts, *weight.shape), np.float32),
+            np.empty((parts, len(bias)), np.float32),
+        )
+        activation = engine.ACTIVATIONS.index(block.activation)
+        arrays = map(_array, (gradient.contiguous(), x, weight, out, which, corners, of_x))
+        given, images, taps, values, kept, before, spread = arrays
+
+        def work(number: int, part: slice) -> None:
+            engine.backward(
+                given[part], images[part], taps, block.pad, activation, block.largest,
+                values[part], kept[part], before[part], of_weight[number], of_bias[number], spread[part],
+            )  # fmt: skip
+
+        _in_parts(work, len(x))
+        totals = (torch.from_numpy(np.add.reduce(each, 0)) for each in (of_weight, of_bias))
+        return of_x if ctx.needs_input_grad[0] else None, *totals, None
+
+
+def _gradients_on_torch(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, gradient: Tensor) -> Any:
+    inputs = [each for each in (x, weight, bias) if each.requires_grad]
+    out = ctx.block.on_torch(x, weight, bias)
+    found = iter(torch.autograd.grad(out, inputs, gradient, create_graph=True))
+    return *(next(found) if each.requires_grad else None for each in (x, weight, bias)), None
+
+
+def _engine() -> Any:
+    engine = compiled()
+    assert engine is not None
+    return engine
+
+
+def _array(tensor: Tensor) -> Any:
+    return tensor.detach().numpy()
+
+
+def _in_parts(work: Callable[[int, slice], None], count: int) -> None:
+    """Call ``work`` with each part of ``count`` images and its number, on as many threads as torch has."""
+    global _pool
+    parts = [(k, slice(start, start + _PART)) for k, start in enumerate(range(0, count, _PART))]
+    threads = min(torch.get_num_threads(), os.cpu_count() or 1, len(parts))
+
+    def some(first: int) -> None:
+        for number, part in parts[first::threads]:
+            work(number, part)
+
+    if threads > 1 and _pool is None:
+        _pool = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="striate-fused")
+    others = [_pool.submit(some, first) for first in range(1, threads)] if _pool else []
+    some(0)
+    for other in others:
+        other.result()

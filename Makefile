@@ -29,6 +29,8 @@ bench: $(VENV)/.bench  ## measure against peers; the summary is benchmarks/RESUL
 	$(BIN)/python benchmarks/local_layers.py
 	$(BIN)/python benchmarks/augment.py
 	STRIATE_DATA=$${STRIATE_DATA:-../shared/data} $(BIN)/python benchmarks/pack.py
+	STRIATE_DATA=$${STRIATE_DATA:-../shared/data} $(BIN)/python benchmarks/train_cpu.py
+	$(BIN)/python benchmarks/train_gpu.py
 
 docs: export NO_MKDOCS_2_WARNING = 1
 docs: $(VENV)/.docs  ## make the pictures and the site (site/index.html)

@@ -134,6 +134,14 @@ def test_only_layers_that_the_operator_can_do_run_as_one(case: str) -> None:
     torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-6)
 
 
+def test_layers_without_weights_may_stand_several_times() -> None:
+    tanh, pool = nn.Tanh(), nn.AvgPool2d(2)
+    plain = nn.Sequential(nn.Conv2d(1, 3, 3), tanh, pool, nn.Conv2d(3, 4, 3), tanh, pool, tanh)
+    fused = copy.deepcopy(plain)
+    assert fuse_for_training(fused, _images()) == (("0", "1", "2"), ("3", "4", "5"))
+    torch.testing.assert_close(fused(_images()), plain(_images()), rtol=1e-5, atol=1e-6)
+
+
 def test_chains_within_others_are_found() -> None:
     def branch(name: str) -> OrderedDict[str, nn.Module]:
         inner = nn.Sequential(nn.Conv2d(2, 3, 3, padding=1), nn.Tanh(), nn.AvgPool2d(2))
@@ -223,6 +231,14 @@ def _compiled(module: nn.Module) -> Tensor:
     return torch.compile(module, backend="eager", fullgraph=True)(_images())  # type: ignore[no-any-return]
 
 
+def _forward_mode(module: nn.Module) -> Tensor:
+    with torch.autograd.forward_ad.dual_level():
+        dual = torch.autograd.forward_ad.make_dual(_images(), _images())
+        tangent = torch.autograd.forward_ad.unpack_dual(module(dual)).tangent
+    assert tangent is not None
+    return tangent
+
+
 ELSEWHERE: dict[str, Callable[[nn.Module], Tensor]] = {
     "float64": lambda module: module.double()(_images().double()),
     "bfloat16": lambda module: module.bfloat16()(_images().bfloat16()),
@@ -231,6 +247,7 @@ ELSEWHERE: dict[str, Callable[[nn.Module], Tensor]] = {
     "no images": lambda module: module(_images(0)),
     "vmap": _vmap,
     "gradients per image": _per_image,
+    "forward mode": _forward_mode,
     "symbolic trace": lambda module: torch.fx.symbolic_trace(module)(_images()),
     "trace": _traced,
     "compile": _compiled,
@@ -294,8 +311,12 @@ def test_weights_changed_before_backward_are_told() -> None:
         out.sum().backward()
 
 
-def test_where_nothing_can_be_compiled_only_torchs_own_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_compiled_code_in_time_only_torchs_own_is_used(
+    monkeypatch: pytest.MonkeyPatch, calls: list[None]
+) -> None:
     monkeypatch.setattr(chain, "ready", lambda _: False)
     assert fuse_for_training(build(zoo.lenet5_relu(), 0), _images()) == ()
     lenet = build(zoo.lenet5(), 0)
     assert fuse_for_training(lenet, _images(2, 1, 32, 32)) == (("c5",),)
+    lenet(_images(2, 1, 32, 32))
+    assert not calls  # though it is there by now: a run computes one way from beginning to end

@@ -93,12 +93,15 @@ def test_a_network_that_this_machine_cannot_hold_even_for_one_image(tmp_path, mo
 
 
 class Exhausting(nn.Module):
-    def __init__(self):
+    """Has memory for so many images."""
+
+    def __init__(self, most):
         super().__init__()
         self.inner = build(tiny(), seed=0)
+        self.most = most
 
     def forward(self, x):
-        if len(x) > 2:
+        if len(x) > self.most and self.training:
             raise RuntimeError(
                 "[enforce fail] DefaultCPUAllocator: not enough memory: you tried to allocate 9"
             )
@@ -106,11 +109,13 @@ class Exhausting(nn.Module):
 
 
 def test_memory_that_runs_out_amid_training(tmp_path):
-    events = train(Exhausting(), toy_source(), quick(), tmp_path / "run")
+    module = Exhausting(most=2)
+    events = train(module, toy_source(), quick(), tmp_path / "run")
     next(events)
+    module.most = 0
     assert message_of(TrainingError, next, events) == (
-        "not enough memory for batch_size=16: [enforce fail] DefaultCPUAllocator: not enough memory: "
-        "you tried to allocate 9. Lower it with --batch-size (batch_size=…)."
+        "not enough memory for one image at a time: [enforce fail] DefaultCPUAllocator: not enough memory: "
+        "you tried to allocate 9. Use a smaller network or input."
     )
 
 

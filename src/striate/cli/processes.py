@@ -31,13 +31,16 @@ def check_processes(nproc: int | None, mode: str | None) -> None:
         )
 
 
-def to_launch(nproc: int) -> bool:
-    """Return whether this process is to start others, and say so where they are more than can work at once."""
-    if nproc == 1 or launched():
-        return False
+def to_launch(nproc: int | None) -> int:
+    """Return how many processes this one is to start, and say so where they are more than can work at once.
+
+    1 means none: it trains by itself, or was started to train.
+    """
+    if nproc is None or launched():
+        return 1
     cores = os.cpu_count() or 1
     if nproc > cores:
         warn(
             f"note: {nproc} processes share {cores} core{'' if cores == 1 else 's'}, and wait for each other."
         )
-    return True
+    return nproc

@@ -21,7 +21,7 @@ from striate.cli.telling import LOG_HELP, check_log, plain_reader_warnings, writ
 from striate.cli.warnings import Warnings
 from striate.train.distributed import World
 from striate.train.distributed.launching import launch
-from striate.train.events import Event, Finished, Resumed, Started, Validated
+from striate.train.events import Event, Finished, Replanned, Resumed, Started, Validated
 from striate.train.recipes import find_with_recipe
 
 __all__ = ["DATA_HELP", "command"]
@@ -114,8 +114,9 @@ def command(
     single = {flag for flag, value in modes.items() if value} - {"--resume"}
     check_log(log or (), next(iter(single), None))
     check_processes(nproc, next(iter(single), None))
-    if nproc is not None and to_launch(nproc):
-        raise typer.Exit(launch(context.obj, nproc))
+    processes = to_launch(nproc)
+    if processes > 1 and resume is not None:
+        raise typer.Exit(launch(context.obj, processes))
     writes = World.of_environment().writes
     show = _printer(as_json) if writes else _silent
     if resume is not None:
@@ -135,6 +136,9 @@ def command(
 
     if out is not None and not any(modes.values()) and World.of_environment().size == 1:
         RunFolder.check_free(out)
+    if processes > 1:
+        World(size=processes).share(config.batch_size)
+        raise typer.Exit(launch(context.obj, processes))
     source = open_source(data)
     described = find_with_recipe(network, config.recipe, len(source.class_names))
     described = described if shape is None else described.with_input(shape)
@@ -197,6 +201,13 @@ def _(event: Resumed) -> list[str]:
         f"{event.network}: goes on after {done}, on {event.device}",
         f"plan: {event.plan}",
         *(f"note: {note}" for note in event.notes),
+    ]
+
+
+@_lines.register
+def _(event: Replanned) -> list[str]:
+    return [
+        f"note: memory ran out, and steps go on with {event.micro_batch:,} images at a time: {event.reason}"
     ]
 
 

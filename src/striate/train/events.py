@@ -15,6 +15,7 @@ __all__ = [
     "Histogram",
     "Inspected",
     "LayerHealth",
+    "Replanned",
     "Resumed",
     "Started",
     "StepDone",
@@ -98,6 +99,23 @@ class StepDone(Event):
     def to_data(self) -> dict[str, Any]:
         """Return the event as it stands in ``events.jsonl``; of so many it is to be quick."""
         return {"event": "StepDone", **vars(self)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Replanned(Event):
+    """Memory ran out, and the step after ``step`` is computed in smaller parts, as all that follow.
+
+    Attributes:
+        step: Steps done.
+        plan: How steps are computed from here on.
+        micro_batch: Images at a time.
+        reason: What was said of the memory.
+    """
+
+    step: int
+    plan: str
+    micro_batch: int
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

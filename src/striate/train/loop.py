@@ -24,6 +24,7 @@ from striate.train.events import (
     Event,
     Finished,
     Reason,
+    Replanned,
     Resumed,
     Started,
     StepDone,
@@ -90,6 +91,8 @@ class Loop:
                 )
             state.restore(self.module, self.stepper.optimizer, self.stepper.average)
             self.progress = state.progress
+            if state.progress.micro_batch is not None:
+                self.stepper.compute_at_a_time(state.progress.micro_batch)
         self.last_is_damaged = bool(damaged)
         return tuple(f"{problem} The checkpoint before it is used." for problem in damaged)
 
@@ -201,14 +204,17 @@ class Loop:
             yield Diverged(step=problem.step, layer=problem.layer, what=problem.what)
             raise TrainingError(problem.message(self.folder.last / CHECKPOINT)) from None
         except (MemoryError, RuntimeError) as error:
-            if (told := self.peers.lost(error)) is not None:
-                raise told from None
+            if (lost := self.peers.lost(error)) is not None:
+                raise lost from None
             if not _is_out_of_memory(error):
                 raise
-            raise TrainingError(
-                f"not enough memory for batch_size={self.config.batch_size}: {str(error).splitlines()[0]}. "
-                "Lower it with --batch-size (batch_size=…)."
-            ) from None
+            reason = str(error).splitlines()[0]
+            if self.stepper.execution.plan.micro_batch == 1:
+                told = f"not enough memory for one image at a time: {reason}. Use a smaller network or input."
+            else:
+                size = self.config.batch_size
+                told = f"not enough memory for batch_size={size}: {reason}. Lower it with --batch-size (batch_size=…)."
+            raise TrainingError(told) from None
 
     def _epochs(self) -> Iterator[Event]:
         with closing(feed(self.prepared, self.batches, range(self.progress.step, self.steps))) as fed:
@@ -221,7 +227,7 @@ class Loop:
         falls = self._falls()
         while not self._over():
             before = time.perf_counter()
-            loss, lr = self.stepper.step(next(fed), falls)
+            loss, lr = self._stepped(next(fed), falls)
             self.progress = replace(self.progress, step=self.progress.step + 1)
             done = StepDone(
                 step=self.progress.step,
@@ -241,6 +247,20 @@ class Loop:
             elif self._save_is_due(saved):
                 yield self._keep_last()
                 saved = time.monotonic()
+
+    def _stepped(self, inputs: Inputs, falls: int) -> tuple[float, float]:
+        """Do a step, if need be of fewer images at a time; return its loss and its rate."""
+        while True:
+            try:
+                return self.stepper.step(inputs, falls)
+            except (MemoryError, RuntimeError) as error:
+                alone = self.peers.world.size == 1
+                if not _is_out_of_memory(error) or not alone or (size := self.stepper.halve()) is None:
+                    raise
+                reason = str(error).splitlines()[0]
+            self.progress = replace(self.progress, micro_batch=size)
+            step, plan = self.progress.step, str(self.stepper.execution.plan)
+            self.untold.append(Replanned(step=step, plan=plan, micro_batch=size, reason=reason))
 
     def _told(self, *events: Event | None) -> Iterator[Event]:
         """Yield those events, which belong together; after an interrupt amid them, what was not yielded yet."""

@@ -95,7 +95,12 @@ class Prepared:
             return self.record.preprocess.normalize(images.to(self.device)), targets.to(self.device)
         seed, targets = self.record.training.seed, batch.targets
         images, mixed = self.augment(
-            batch.images.to(self.device), targets, seed=seed, step=batch.step, indices=batch.indices, share=share
+            batch.images.to(self.device),
+            targets,
+            seed=seed,
+            step=batch.step,
+            indices=batch.indices,
+            share=share,
         )
         return images, (targets if mixed is None else mixed).to(self.device)
 

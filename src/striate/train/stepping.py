@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import math
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -101,6 +102,22 @@ class Stepper:
             shown = inspection.histograms
             self.inspected = Inspected(step=step + 1, layers=layers, symptoms=symptoms, histograms=shown)
         return value
+
+    def compute_at_a_time(self, images: int) -> None:
+        """Compute so many images at a time from here on, and add up their gradients."""
+        self.execution.plan = replace(self.execution.plan, micro_batch=images)
+
+    def halve(self) -> int | None:
+        """Compute half as many images at a time from here on; return how many, or None if it was one."""
+        size = self.execution.plan.micro_batch or self.config.batch_size
+        if size == 1:
+            return None
+        for weight in self._weights:
+            weight.grad = None
+        if self.prepared.device.type == "cuda":
+            torch.cuda.empty_cache()
+        self.compute_at_a_time(math.ceil(size / 2))
+        return self.execution.plan.micro_batch
 
     def _learned(
         self, images: Tensor, targets: Tensor, step: int, inspection: Inspection | None

@@ -139,7 +139,11 @@ def _run(loop: Loop, out: Path | None, job: str) -> Generator[Event, None, None]
     peers, record = prepared.peers, prepared.record
 
     def make() -> Path:
-        made = RunFolder.create_next(_RUNS, prepared.name, record) if out is None else RunFolder.create(out, record)
+        made = (
+            RunFolder.create_next(_RUNS, prepared.name, record)
+            if out is None
+            else RunFolder.create(out, record)
+        )
         keep_job(made, job)
         return made.path
 

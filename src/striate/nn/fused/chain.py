@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.autograd import forward_ad
 from torch.nn import functional as F
 from torch.nn.modules.module import _has_any_global_hook
 from torch.utils._python_dispatch import is_in_torch_dispatch_mode
@@ -41,9 +42,9 @@ class _ConvPool:
 
     def fits(self, x: Tensor) -> bool:
         """Return whether ``x`` can be given to it."""
-        kinds = {each.dtype for each in (x, *self.conv.parameters(recurse=False))}
+        kinds = {(each.dtype, each.device.type) for each in (x, *self.conv.parameters(recurse=False))}
         shape = self.block.output_shape(x, self.conv.weight)
-        return kinds == {torch.float32} and x.shape[1] == self.conv.in_channels and min(shape) > 0
+        return kinds == {(torch.float32, "cpu")} and x.shape[1] == self.conv.in_channels and min(shape) > 0
 
     def __call__(self, x: Tensor) -> Tensor:
         return conv_pool(x, self.conv.weight, self.conv.bias, self.block)
@@ -102,23 +103,37 @@ def fuse_for_training(
             a process, some ten the first time on a machine. None waits to the end.
     """
     inputs = _inputs_of_convolutions(module, example)
+    chains = {path: part for path, part in module.named_modules() if type(part) is nn.Sequential}
+    found = {path: _fusions(path, chain, inputs) for path, chain in chains.items()}
+    if any(isinstance(one, _ConvPool) for each in found.values() for one in each.values()) and not ready(
+        patience
+    ):
+        found = {path: _without_compiled(each) for path, each in found.items()}
     fused: list[tuple[str, ...]] = []
-    for path, chain in list(module.named_modules()):
-        if type(chain) is not nn.Sequential:
-            continue
-        layers = list(chain)
-        paths = [f"{path}.{name}" if path else name for name in chain._modules]
-        groups = {
-            at: tuple(paths[at : at + len(fusion.layers)])
-            for at, one in enumerate(paths)
-            if one in inputs and (fusion := _fusion_at(layers, at, inputs[one])) is not None
-            if isinstance(fusion, _WholeConv) or ready(patience)
-        }
-        if groups:
-            chain.__class__ = FusedSequential
-            vars(chain)["starts"] = frozenset(groups)
-            fused += groups.values()
+    for path, fusions in found.items():
+        if fusions:
+            paths = _paths(path, chains[path])
+            fused += [tuple(paths[at : at + len(one.layers)]) for at, one in fusions.items()]
+            chains[path].__class__ = FusedSequential
+            vars(chains[path])["starts"] = frozenset(fusions)
     return tuple(fused)
+
+
+def _fusions(path: str, chain: nn.Sequential, inputs: dict[str, Tensor]) -> dict[int, _Fusion]:
+    """Return what can run as one in the chain at ``path``, by the number of its first layer."""
+    layers = list(chain)
+    fusions = {
+        at: _fusion_at(layers, at, inputs[one]) for at, one in enumerate(_paths(path, chain)) if one in inputs
+    }
+    return {at: one for at, one in fusions.items() if one is not None}
+
+
+def _without_compiled(fusions: dict[int, _Fusion]) -> dict[int, _Fusion]:
+    return {at: one for at, one in fusions.items() if isinstance(one, _WholeConv)}
+
+
+def _paths(path: str, chain: nn.Sequential) -> list[str]:
+    return [f"{path}.{name}" if path else name for name in chain._modules]
 
 
 def _inputs_of_convolutions(module: nn.Module, example: Tensor) -> dict[str, Tensor]:
@@ -200,6 +215,7 @@ def _is_ordinary(x: Tensor) -> bool:
         and not torch.is_autocast_enabled("cpu")
         and not torch._C._are_functorch_transforms_active()
         and not is_in_torch_dispatch_mode()
+        and forward_ad._current_level < 0
     )
 
 

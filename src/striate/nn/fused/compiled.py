@@ -29,9 +29,7 @@ ACTIVATIONS = ("none", "relu", "tanh")
 SPARE = LANES  # numbers behind the last, which lanes are written to
 _RELU, _TANH = 1, 2
 _CORNERS = 4
-_AT_ONCE = (
-    6  # weights whose gradients are summed in registers: 5 across times 6 channels need no more than 5 rounds
-)
+_AT_ONCE = 6  # weights whose gradients are summed in registers
 _ZERO, _ONE, _QUARTER = np.float32(0), np.float32(1), np.float32(0.25)
 _OPTIONS: Any = {"nogil": True, "cache": True, "error_model": "numpy"}
 _PAIR: Any = types.UniTuple(types.intp, 2)  # type: ignore[no-untyped-call]

@@ -31,10 +31,12 @@ class _Lanes(types.Type):
 _lanes = _Lanes()
 
 
-@register_model(_Lanes)
 class _LanesModel(models.PrimitiveModel):
     def __init__(self, manager: Any, kind: Any) -> None:
         super().__init__(manager, kind, _FLOATS)  # type: ignore[no-untyped-call]
+
+
+register_model(_Lanes)(_LanesModel)
 
 
 def _place(context: Any, builder: Any, kind: Any, array: Any, index: Any) -> Any:

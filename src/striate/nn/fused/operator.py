@@ -73,7 +73,7 @@ class Block:
 def conv_pool(x: Tensor, weight: Tensor, bias: Tensor | None, block: Block) -> Tensor:
     """Return ``(N, O, h, w)`` for ``x`` ``(N, C, H, W)``, ``weight`` ``(O, C, Kh, Kw)``; all float32 on the CPU.
 
-    Without the compiled code torch does it.
+    Without the compiled code torch does it. A gradient that is no number may spread to others of the same image.
     """
     bias = weight.new_zeros(len(weight)) if bias is None else bias
     if compiled() is None:
@@ -153,18 +153,23 @@ def _array(tensor: Tensor) -> Any:
 
 
 def _in_parts(work: Callable[[int, slice], None], count: int) -> None:
-    """Call ``work`` with each part of ``count`` images and its number, on as many threads as torch has."""
-    global _pool
-    parts = [(k, slice(start, start + _PART)) for k, start in enumerate(range(0, count, _PART))]
-    threads = min(torch.get_num_threads(), os.cpu_count() or 1, len(parts))
+    """Call ``work`` with the number of each part of ``count`` images and the part, on as many threads as torch has.
 
-    def some(first: int) -> None:
-        for number, part in parts[first::threads]:
+    A thread takes the next part when it is done with one, so that none waits for another that the machine keeps busy.
+    """
+    global _pool
+    parts = [(number, slice(start, start + _PART)) for number, start in enumerate(range(0, count, _PART))]
+    left = iter(parts)
+
+    def take() -> None:
+        for number, part in left:
             work(number, part)
 
+    threads = min(torch.get_num_threads(), os.cpu_count() or 1, len(parts))
     if threads > 1 and _pool is None:
         _pool = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="striate-fused")
-    others = [_pool.submit(some, first) for first in range(1, threads)] if _pool else []
-    some(0)
+    others = [_pool.submit(take) for _ in range(threads - 1)] if _pool else []
+    take()
     for other in others:
-        other.result()
+        if not other.cancel():
+            other.result()

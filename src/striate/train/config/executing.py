@@ -43,7 +43,5 @@ class ExecutionConfig:
     micro_batch: Count | None = option(
         None, "Images computed at a time, if a whole batch needs too much memory."
     )
-    sync_batchnorm: bool = option(
-        False, "BatchNorm takes the statistics of all processes' images together."
-    )
+    sync_batchnorm: bool = option(False, "BatchNorm takes the statistics of all processes' images together.")
     threads: Count | None = option(None, "Threads of a step on the CPU; none means as measured.")

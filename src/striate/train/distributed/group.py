@@ -20,6 +20,7 @@ from torch.distributed.rendezvous import rendezvous
 from torch.nn.parallel import DistributedDataParallel
 
 from striate.errors import ConfigError, DistributedError, StriateError, TrainingError, bad_argument, listed
+from striate.train.distributed.meeting import fresh
 from striate.train.distributed.world import Alone, Peers, World
 
 __all__ = ["Group", "join"]
@@ -48,8 +49,9 @@ def join(world: World, device: torch.device) -> Peers:
         wait = timedelta(minutes=minutes)
         try:
             store, rank, size = next(rendezvous("env://", timeout=wait))
+            store = fresh(store, world, minutes * 60)
             dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=wait)
-        except (RuntimeError, ValueError) as error:
+        except (RuntimeError, ValueError, TimeoutError) as error:
             raise DistributedError(
                 f"rank {world.rank} did not meet the other {world.size - 1} processes within {_told(minutes * 60)} "
                 f"({_first_line(error)}); see that all are started, and reach MASTER_ADDR and MASTER_PORT."
@@ -167,14 +169,11 @@ class Group(Peers):
         if not isinstance(error, dist.DistError) and not any(sign in words for sign in _SIGNS):
             return None
         silent = self._silent()
-        if silent:
-            who = f"rank{'' if len(silent) == 1 else 's'} {listed(silent)} of {self.world.size}"
-            verb = "hangs or is gone" if len(silent) == 1 else "hang or are gone"
-        else:
-            who, verb = "another process", "was lost"
+        who = f"rank {listed(silent)} of {self.world.size}" if silent else f"one of {self.world.size} processes"
+        waited = f"said nothing for {_told(self._seconds)} (STRIATE_DIST_TIMEOUT, in minutes)"
         return DistributedError(
-            f"{who} {verb}: rank {self.world.rank} waited at most {_told(self._seconds)} ({_TIMEOUT}, in minutes); "
-            "go on from the last checkpoint with --resume RUN."
+            f"{who} {waited if 'imed out' in words else 'is gone'}, as rank {self.world.rank} found; torchrun starts all "
+            "of them again, if it still may; else go on from the last checkpoint with --resume RUN."
         )
 
     @contextmanager

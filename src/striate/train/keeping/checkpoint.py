@@ -46,10 +46,12 @@ class Progress:
     Attributes:
         step: Steps done.
         scores: Of every validation so far, in their order.
+        micro_batch: Images computed at a time since memory ran out; None if it did not.
     """
 
     step: int = 0
     scores: tuple[Score, ...] = ()
+    micro_batch: int | None = None
 
     def measured(self, accuracy: float, loss: float) -> Progress:
         """Return the progress after a validation."""
@@ -211,7 +213,10 @@ def _progress(counters: dict[str, Any]) -> Progress:
             raise ValueError(f"step {step!r:.40}")
     if not all(type(figure) is float for score in scores for figure in score[1:]):
         raise ValueError("scores that are no numbers")
-    return Progress(progress["step"], scores)
+    micro_batch = progress.get("micro_batch")
+    if micro_batch is not None and (type(micro_batch) is not int or micro_batch < 1):
+        raise ValueError(f"micro_batch {micro_batch!r:.40}")
+    return Progress(progress["step"], scores, micro_batch)
 
 
 def _counters(path: Path) -> dict[str, Any]:

@@ -42,6 +42,7 @@ class Deviation:
         most_outputs: What would be accepted of the logits.
         most_gradients: And of the gradients.
         most_layer: And of a layer.
+        rounds_nothing: Whether products that were to be rounded are not, as where the device cannot.
     """
 
     layer: float
@@ -51,6 +52,7 @@ class Deviation:
     most_layer: float
     most_outputs: float
     most_gradients: float
+    rounds_nothing: bool = False
 
     @property
     def problem(self) -> str:
@@ -111,16 +113,20 @@ class Checker:
             outputs=outputs,
             gradients=gradients,
             most_layer=_OF_A_LAYER[precision],
+            rounds_nothing=precision != "fp32" and max(layer, outputs, gradients) < rounding / 64,
             most_outputs=max(_LEAST["outputs"] * rounding, _OF_THE_WHOLE * by_outputs),
             most_gradients=max(_LEAST["gradients"] * rounding, _OF_THE_WHOLE * by_gradients),
         )
 
     def _whole(self, execution: Execution) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the logits, and the gradient of every parameter that has one."""
+        plan = execution.plan
+        lay_out(self._module, plan)
         self._module.zero_grad(set_to_none=True)
-        step = execution.plan.compiled_from or 0
-        losses = execution.losses(execution.taken(self._images), self._targets, step)
-        losses.whole.backward()  # type: ignore[no-untyped-call]
+        torch.manual_seed(0)  # what is drawn in a layer is the same each time
+        with plan.applied(self._images.device):
+            losses = execution.losses(execution.taken(self._images), self._targets, plan.compiled_from or 0)
+            losses.whole.backward()  # type: ignore[no-untyped-call]
         named = self._module.named_parameters()
         gradients = {name: p.grad.clone() for name, p in named if p.grad is not None}
         self._module.zero_grad(set_to_none=True)
@@ -150,11 +156,11 @@ class Checker:
         """Yield what each layer without others in it is given in a forward pass."""
         found: dict[nn.Module, _Given] = {}
 
-        def note(path: str) -> Callable[[nn.Module, tuple[Any, ...]], None]:
-            def hook(layer: nn.Module, given: tuple[Any, ...]) -> None:
-                alone = len(given) == 1 and isinstance(given[0], Tensor) and given[0].is_floating_point()
-                if alone and layer not in found:
-                    found[layer] = _Given(path, layer, given[0].detach().clone())
+        def note(path: str) -> Callable[[nn.Module, tuple[Any, ...], dict[str, Any]], None]:
+            def hook(layer: nn.Module, given: tuple[Any, ...], named: dict[str, Any]) -> None:
+                match given:
+                    case (Tensor() as images,) if images.is_floating_point() and not named:
+                        found.setdefault(layer, _Given(path, layer, images.detach().clone()))
 
             return hook
 
@@ -172,15 +178,17 @@ class Checker:
 
         def called(images: Tensor, plan: Plan) -> list[Tensor]:
             lay_out(given.layer, plan)
-            images = laid_out(images, plan).requires_grad_()
-            with plan.autocast(device):
-                out = given.layer(images)
-            if not isinstance(out, Tensor) or not out.requires_grad:
-                return []
-            if not slopes:
-                slopes.append(torch.randn(out.shape, generator=generator, device=device))
-            wanted = [images, *(p for p in given.layer.parameters() if p.requires_grad)]
-            gradients = torch.autograd.grad(out, wanted, slopes[0].to(out.dtype), allow_unused=True)
+            images = laid_out(images, plan).detach().requires_grad_()
+            torch.manual_seed(0)
+            with plan.applied(device):
+                with plan.autocast(device):
+                    out = given.layer(images.clone())  # which it may write into
+                if not isinstance(out, Tensor) or not out.requires_grad:
+                    return []
+                if not slopes:
+                    slopes.append(torch.randn(out.shape, generator=generator, device=device))
+                wanted = [images, *(p for p in given.layer.parameters() if p.requires_grad)]
+                gradients = torch.autograd.grad(out, wanted, slopes[0].to(out.dtype), allow_unused=True)
             return [out.detach(), *(g for g in gradients if g is not None)]
 
         expected = called(images, self._described.plan)
@@ -194,7 +202,7 @@ class Checker:
 def _hooked(module: nn.Module, hook: Callable[[str], Any]) -> Iterator[None]:
     """Call a hook of its path before every layer that has no others in it, for a while."""
     leaves = [(path, part) for path, part in module.named_modules() if not next(part.children(), None)]
-    handles = [part.register_forward_pre_hook(hook(path)) for path, part in leaves]
+    handles = [part.register_forward_pre_hook(hook(path), with_kwargs=True) for path, part in leaves]
     try:
         yield
     finally:

@@ -47,11 +47,12 @@ _PROMISING: tuple[tuple[Precision, MemoryFormat], ...] = (
 
 
 class _Known(BaseModel):
-    """What was tried, and for how many seconds at most; None is without an end."""
+    """What was tried, for how many seconds at most (None is without an end), and what was sought: see `_sought`."""
 
     model_config = ConfigDict(ser_json_inf_nan="strings")
     rows: tuple[Measured, ...]
     budget: float | None
+    sought: tuple[str, str]
 
 
 def planned(prepared: Prepared) -> Prepared:
@@ -107,7 +108,7 @@ def tried(prepared: Prepared, steps: int | None = None) -> PlanTable:
     """
     key = _key(prepared)
     known = remembered(key, _Known)
-    if known is None or not known.rows or steps is None or not _enough(known, steps):
+    if known is None or not known.rows or steps is None or not _enough(known, prepared, steps):
         known = _measured(prepared, steps, known.rows if known else ())
         remember(key, known)
     return PlanTable(
@@ -119,8 +120,17 @@ def tried(prepared: Prepared, steps: int | None = None) -> PlanTable:
     )
 
 
-def _enough(known: _Known, steps: int) -> bool:
+def _sought(prepared: Prepared) -> tuple[str, str]:
+    """Return the precision and the memory format to which the search is bound; ``auto`` is to none."""
+    wanted = prepared.record.training.execution
+    return wanted.precision, wanted.memory_format
+
+
+def _enough(known: _Known, prepared: Prepared, steps: int) -> bool:
     """Return whether a run of ``steps`` could not try much more than was tried."""
+    pairs = zip(known.sought, _sought(prepared), strict=True)
+    if not all(before in ("auto", now) for before, now in pairs):
+        return False
     return known.budget is None or known.budget >= 0.5 * _budget(known.rows[0], steps)
 
 
@@ -186,7 +196,7 @@ def _measured(prepared: Prepared, steps: int | None, before: Sequence[Measured])
         if steps is None and prepared.record.training.execution.compile == "on":
             try_each([replace(_best(found, prepared), compiled_from=0)])
     kept = {row.plan: row for row in before if row.plan not in found}
-    return _Known(rows=(*found.values(), *kept.values()), budget=budget)
+    return _Known(rows=(*found.values(), *kept.values()), budget=budget, sought=_sought(prepared))
 
 
 def _best(found: Mapping[Plan, Measured], prepared: Prepared) -> Plan:

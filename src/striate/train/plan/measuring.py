@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from striate.train.losses import Loss
 from striate.train.plan.checking import Checker, Deviation
-from striate.train.plan.execution import Execution, lay_out
+from striate.train.plan.execution import Execution
 from striate.train.plan.plan import Plan
 
 __all__ = ["Bench", "Measured"]
@@ -79,6 +79,8 @@ class Bench:
         try:
             with whole.applied(device), self._unchanged():
                 deviation = self._deviation(whole)
+                if deviation is not None and deviation.rounds_nothing:
+                    return Measured(plan=plan, seconds=None, failure="this device computes it in float32")
                 execution = Execution(self.module, self.loss, whole, device)
                 images = execution.taken(self.images)
                 began = time.perf_counter()
@@ -127,8 +129,12 @@ class Bench:
         """Have the module train, and everything of it as before afterwards."""
         device = self.images.device
         training = {part: part.training for part in self.module.modules()}
-        buffers = {buffer: buffer.clone() for buffer in self.module.buffers()}
-        gradients = {p: p.grad for p in self.module.parameters()}
+        buffers = [
+            (part, name, buffer, buffer.clone())
+            for part in self.module.modules()
+            for name, buffer in part.named_buffers(recurse=False)
+        ]
+        weights = [(p, p.data, p.grad) for p in self.module.parameters()]
         try:
             with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
                 self.module.train()
@@ -137,8 +143,7 @@ class Bench:
             for part, trained in training.items():
                 part.training = trained
             with torch.no_grad():
-                for buffer, value in buffers.items():
-                    buffer.copy_(value)
-            for parameter, gradient in gradients.items():
-                parameter.grad = gradient
-            lay_out(self.module, Plan())
+                for part, name, buffer, value in buffers:
+                    setattr(part, name, buffer.copy_(value))
+            for weight, value, gradient in weights:
+                weight.data, weight.grad = value, gradient

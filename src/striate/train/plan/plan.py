@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, get_args
 
 import torch
 
@@ -36,6 +36,16 @@ class Plan:
     compiled_from: int | None = None
     micro_batch: int | None = None
 
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            if name in _VALUES:
+                good = type(value) is type(_VALUES[name][0]) and value in _VALUES[name]
+            else:
+                missing = value is None and name != "threads"
+                good = missing or (type(value) is int and value >= _LEAST[name])
+            if not good:
+                raise ValueError(f"plan: {name}={value!r:.80}")
+
     def to_data(self) -> dict[str, Any]:
         """Return the plan as plain data."""
         return asdict(self)
@@ -47,22 +57,9 @@ class Plan:
         Raises:
             ValueError: if it is no plan.
         """
-        allowed: dict[str, tuple[Any, ...]] = {
-            "precision": ("fp32", "tf32", "bf16-math", "bf16"),
-            "memory_format": ("contiguous", "channels_last"),
-            "fused": (True, False),
-            "ahead": (True, False),
-        }
-        counts = {"threads": 1, "compiled_from": 0, "micro_batch": 1}
         names = [field.name for field in fields(cls)]
-        for name, value in data.items():
-            if name in allowed:
-                good = value in allowed[name]
-            else:
-                missing = value is None and name != "threads"
-                good = name in counts and (missing or (type(value) is int and value >= counts[name]))
-            if not good:
-                raise ValueError(f"plan: {name}={value!r:.80}; a plan has {', '.join(names)}")
+        if not isinstance(data, Mapping) or not set(data) <= set(names):
+            raise ValueError(f"plan: {data!r:.80} is none; a plan has {', '.join(names)}")
         return cls(**data)
 
     def __str__(self) -> str:
@@ -97,6 +94,13 @@ class Plan:
         return torch.autocast(device.type, torch.bfloat16) if self.precision == "bf16" else nullcontext()
 
 
+_VALUES: Mapping[str, tuple[Any, ...]] = {
+    "precision": get_args(Precision),
+    "memory_format": get_args(MemoryFormat),
+    "fused": (True, False),
+    "ahead": (True, False),
+}
+_LEAST = {"threads": 1, "compiled_from": 0, "micro_batch": 1}
 _PRODUCTS = {"tf32": "tf32", "bf16-math": "bf16"}
 
 

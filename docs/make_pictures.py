@@ -18,6 +18,7 @@ import methods
 import photographs
 import preprocessing_pictures
 import recipes
+import scaling
 from lecture_numbers import LECTURES
 from lecture_numbers.page import page
 from rich.console import Console
@@ -119,6 +120,7 @@ def main() -> None:
     (DOCS / "textbook.md").write_text(page(LECTURES), encoding="utf-8")
     (DOCS / "effects.md").write_text(augmentation.effects_page(), encoding="utf-8")
     (DOCS / "recipes.md").write_text(recipes.recipes_page(), encoding="utf-8")
+    scaling.write_page(DOCS / "scaling.md")
     augmentation.write_pictures(PICTURES)
     photographs.write_page(DOCS / "photographs.md")
     flowers.write_page(DOCS / "flowers.md", PICTURES)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         ConfigError,
         DataError,
         DescriptionError,
+        DistributedError,
         RunError,
         ShapeError,
         StriateError,
@@ -124,8 +125,8 @@ if TYPE_CHECKING:
 _HOMES = {
     "analyze": "Analysis Comparison analyze compare",
     "errors": (
-        "ChangedError ConfigError DataError DescriptionError RunError ShapeError StriateError TrainingError "
-        "WeightsError"
+        "ChangedError ConfigError DataError DescriptionError DistributedError RunError ShapeError StriateError "
+        "TrainingError WeightsError"
     ),
     "nn": "Optimized WeightMapping build load_weights optimize save_weights",
     "run": "Run check fit plan resume sanity",
@@ -172,6 +173,7 @@ __all__ = [
     "DataError",
     "DepthwiseConv",
     "DescriptionError",
+    "DistributedError",
     "DropConnect",
     "Dropout",
     "Embedding",

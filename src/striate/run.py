@@ -299,7 +299,11 @@ def _drained(
     """Take all events, with a progress bar, and return the run folder."""
     path = ""
     writes, bar = World.of_environment().writes, ProgressBar()
-    with closing(Readers(log if writes else ())) as readers, closing(events), bar if writes else nullcontext():
+    with (
+        closing(Readers(log if writes else ())) as readers,
+        closing(events),
+        bar if writes else nullcontext(),
+    ):
         for event in until_interrupted(events):
             if writes:
                 bar.show(event)

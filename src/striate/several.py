@@ -22,6 +22,7 @@ from striate.ship import Prediction
 from striate.ship.ensemble import predict_ensemble
 from striate.spec import Network
 from striate.train import Event, Finished, RunFolder, TrainConfig
+from striate.train.distributed.world import World
 from striate.train.folder import FOLDS, MEMBERS
 from striate.train.measure import opened
 from striate.train.methods import RateRange
@@ -240,6 +241,10 @@ def _settled(
     options: dict[str, Any],
 ) -> tuple[Network | nn.Module, Source, TrainConfig]:
     """Return what is meant by names and options."""
+    if World.of_environment().size > 1:
+        raise ConfigError(
+            "several runs are trained one after another, each by one process; start this without torchrun."
+        )
     config = configured(network, config, options)
     source = data if isinstance(data, Source) else open_source(data)
     if isinstance(network, str):

@@ -49,7 +49,7 @@ def test_every_option_is_a_flag_that_tells_its_default(striate):
         default = "" if field.default in (None, False) else f" [default: {field.default}]"
         assert f"{field.metadata['help']}{default}" in help
     own = {"network", "data", "out", "input", "as_json", "overrides", "config_file"}
-    own |= {"log", "summary"}
+    own |= {"context", "log", "nproc", "summary"}
     own |= {"folds", "members", "bagging", "find_lr", "plot", "sanity", "resume", "prove_resume"}
     assert set(parameters) == {name for name, _ in options()} | own
 
@@ -61,8 +61,16 @@ WANTED = {
     "seed": 123,
     "device": "cpu",
     "init": "orthogonal",
-    "precision": "bf16",
     "patience": 7,
+    "execution": {
+        "plan": "plain",
+        "precision": "bf16",
+        "memory_format": "contiguous",
+        "compile": "off",
+        "micro_batch": 3,
+        "sync_batchnorm": True,
+        "threads": 1,
+    },
     "optimizer": {
         "name": "sgd",
         "lr": 0.03,
@@ -175,10 +183,11 @@ def test_what_it_prints(striate, data, net, tmp_path):
     lines = done.out.splitlines()
     assert lines[0] == "tiny: 114 parameters, 16 train, 16 val images, on cpu"
     assert lines[1].startswith("note: left out 1 images that cannot be read: ")
-    assert [line.split(":")[0] for line in lines[2:4]] == ["epoch 1", "epoch 2"]
-    assert lines[2].endswith("  best")
-    assert lines[4].startswith("done after 4 steps, ")
-    assert lines[5:] == [f"run folder: {out}", f"summary: {out / 'summary.html'}"]
+    assert lines[2] == "plan: fp32, contiguous, 1 thread"  # of four steps nothing is measured
+    assert [line.split(":")[0] for line in lines[3:5]] == ["epoch 1", "epoch 2"]
+    assert lines[3].endswith("  best")
+    assert lines[5].startswith("done after 4 steps, ")
+    assert lines[6:] == [f"run folder: {out}", f"summary: {out / 'summary.html'}"]
 
 
 def test_json_is_the_log(striate, data, net, tmp_path):

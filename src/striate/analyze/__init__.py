@@ -15,6 +15,7 @@ from striate.analyze.rules import (
     subsample_axes,
     transposed_axes,
 )
+from striate.analyze.scaling import Cluster, Scaled, predict_scaling, ring_seconds, tree_seconds
 from striate.analyze.table import bytes_text, macs_text, shape_text, work_text
 from striate.analyze.terms import Field, Sum
 from striate.analyze.walk import analyze
@@ -24,11 +25,13 @@ __all__ = [
     "Analysis",
     "Arithmetic",
     "Axis",
+    "Cluster",
     "Compared",
     "Comparison",
     "Field",
     "Misfit",
     "Row",
+    "Scaled",
     "Sum",
     "Totals",
     "TransposedAxis",
@@ -42,10 +45,13 @@ __all__ = [
     "conv_axes",
     "macs_text",
     "pool_axes",
+    "predict_scaling",
+    "ring_seconds",
     "same_padding",
     "shape_text",
     "subsample_axes",
     "transposed_axes",
+    "tree_seconds",
     "volumes",
     "work_text",
 ]

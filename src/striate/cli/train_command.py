@@ -191,7 +191,7 @@ def _lines(event: Event) -> list[str]:
 def _(event: Started) -> list[str]:
     sizes = ", ".join(f"{count:,} {split}" for split, count in event.sizes.items())
     first = f"{event.network}: {event.params:,} parameters, {sizes} images, on {event.device}"
-    return [first, f"plan: {event.plan}", *(f"note: {note}" for note in event.notes)]
+    return [first, *(f"note: {note}" for note in event.notes), f"plan: {event.plan}"]
 
 
 @_lines.register
@@ -199,8 +199,8 @@ def _(event: Resumed) -> list[str]:
     done = f"step {event.step:,} of {event.steps:,} (epoch {event.epoch:.3g})"
     return [
         f"{event.network}: goes on after {done}, on {event.device}",
-        f"plan: {event.plan}",
         *(f"note: {note}" for note in event.notes),
+        f"plan: {event.plan}",
     ]
 
 

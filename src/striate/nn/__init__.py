@@ -2,6 +2,7 @@
 
 from striate.nn.build import build
 from striate.nn.foreign import NAMINGS, Naming, recognized
+from striate.nn.fused import fuse_for_training, unfuse
 from striate.nn.init import INITS, SCHEMES, Scheme, scheme_by_path, unit_variance
 from striate.nn.layers import aux_losses
 from striate.nn.rewrite import REWRITES, Optimized, WeightMapping, optimize
@@ -18,6 +19,7 @@ __all__ = [
     "WeightMapping",
     "aux_losses",
     "build",
+    "fuse_for_training",
     "load_weights",
     "optimize",
     "read_tensors",
@@ -25,6 +27,7 @@ __all__ = [
     "save_weights",
     "scheme_by_path",
     "set_weights",
+    "unfuse",
     "unit_variance",
     "write_tensors",
 ]

@@ -9,6 +9,7 @@ preprocess.safetensors    what preprocessing needs of larger tensors, if any
 summary.html, summary.png    the run on one page
 readers/             what trackers need to go on with it
 lock                 held by the process that trains
+job                  which run of a torchrun job this is
 """
 
 from __future__ import annotations

@@ -136,6 +136,8 @@ class Loop:
             if self.at_rest:  # else the interrupt came amid a step, whose state must not be saved
                 saved = self._keep_last()
             self._keep_weights()
+            if self.stepper.stopped:  # all have
+                self._share_weights()
             if isinstance(stop, GeneratorExit):
                 raise
             reason = "interrupted"
@@ -153,7 +155,7 @@ class Loop:
             raise
         else:
             self._keep_weights()
-            self.peers.spread(self.module.state_dict().values())
+            self._share_weights()
         yield self.finished(time.perf_counter() - started, reason)
 
     def _offered(self, event: Event) -> Iterator[Event]:
@@ -380,6 +382,10 @@ class Loop:
             save_weights(self.module, self.folder.weights)
         except WeightsError as error:
             raise RunError(f"{error} The checkpoints stay good.") from None
+
+    def _share_weights(self) -> None:
+        """Have the module of every process be as the one of that which kept the weights."""
+        self.peers.spread((*self.module.parameters(), *self.module.buffers()))
 
 
 def _is_out_of_memory(error: Exception) -> bool:

@@ -126,7 +126,7 @@ class Stepper:
         self._seed(step)
         first, value = None, 0.0
         for part, wanted, share in self.execution.parts(images, targets):
-            if inspection and first is None and self.execution.is_compiled(step):
+            if inspection and first is None and self.execution.joins_layers(step):
                 self._look(part, wanted, step, inspection)
                 looking: AbstractContextManager[object] = nullcontext()
             else:
@@ -146,7 +146,7 @@ class Stepper:
         return first, value
 
     def _look(self, images: Tensor, targets: Tensor, step: int, inspection: Inspection) -> None:
-        """Look at the values of a step that runs compiled, where no layer is called, in a pass beside it."""
+        """Look at the values of a step that does not run layer by layer, in a pass beside it."""
         buffers = [(buffer, buffer.clone()) for buffer in self.module.buffers()]
         with torch.no_grad(), inspection.of_values():
             self.execution.eager_losses(images, targets)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 import torch
-from together_cases import CASES, SAME, config, start_two, uneven
+from together_cases import CASES, PLAIN, SAME, config, start_two, uneven
 from torch import nn
 
 from striate.nn import build, read_tensors
@@ -12,7 +12,7 @@ from striate.train import StepDone, Validated, train
 from striate.train.keeping.checkpoint import Checkpoint
 
 FAR = 2e-6
-"""How far a loss, or a weight, may be: of float32 sums in another order; 3e-7 was seen."""
+"""How far a loss, or a weight, may be: of float32 sums in another order; 2.4e-7 was seen."""
 
 
 @pytest.fixture(scope="module")
@@ -22,6 +22,10 @@ def two(tmp_path_factory):
     folders = [root / "first", root / "second"]
     for folder in folders:
         folder.mkdir()
+    begun = train(PLAIN, uneven(), config({"epochs": 4.0}), root / "runs" / "begun by one")
+    for event in begun:
+        if isinstance(event, StepDone) and event.step == 5:
+            begun.throw(KeyboardInterrupt())
     script = __file__.replace("test_the_same_curve", "train_together")
     processes = start_two(script, root / "runs", folders=folders, STRIATE_DIST_TIMEOUT="0.5")
     told = [process.communicate(timeout=120) for process in processes]
@@ -53,7 +57,9 @@ def test_the_losses_are_those_of_one_process(two, one, name):
     losses, validated, weights = one(name)
     assert [step for step, *_ in first[name]["steps"]] == list(range(1, len(losses) + 1))
     assert [loss for _, loss, _ in first[name]["steps"]] == pytest.approx(losses, abs=FAR)
-    assert [row[:2] for row in first[name]["validated"]] == [pytest.approx(row[:2], abs=FAR) for row in validated]
+    assert [row[:2] for row in first[name]["validated"]] == [
+        pytest.approx(row[:2], abs=FAR) for row in validated
+    ]
     kept = read_tensors(root / "runs" / name / "model.safetensors")
     assert kept.keys() == weights.keys()
     for path, value in weights.items():
@@ -88,6 +94,21 @@ def test_an_interrupt_of_one_stops_both_after_one_more_step(two):
     assert Checkpoint.read(last).progress.step == 5
 
 
+def test_what_one_process_began_two_go_on_with(two):
+    root, (first, second) = two
+    assert first["resumed"] == second["resumed"]
+    whole = first["plain"]["steps"]
+    assert [step for step, *_ in first["resumed"]["steps"]] == list(range(6, len(whole) + 1))
+    assert [loss for _, loss, _ in first["resumed"]["steps"]] == pytest.approx(
+        [s[1] for s in whole[5:]], abs=FAR
+    )
+    rows = [
+        json.loads(line)
+        for line in (root / "runs" / "begun by one" / "events.jsonl").read_text().splitlines()
+    ]
+    assert [row["step"] for row in rows if row["event"] == "StepDone"] == [step for step, *_ in whole]
+
+
 def test_only_the_first_writes(two):
     root, _ = two
     assert [path.name for path in (root / "first").iterdir()] == ["seen-0.json"]
@@ -115,7 +136,9 @@ def test_what_is_refused_is_told_in_one_sentence_by_each(two):
         assert told["lazy"].startswith("a weight of the module takes no part in its output")
 
 
-@pytest.mark.parametrize(("momentum", "affine"), [(0.1, True), (None, True), (0.3, False)], ids=["0.1", "mean", "bare"])
+@pytest.mark.parametrize(
+    ("momentum", "affine"), [(0.1, True), (None, True), (0.3, False)], ids=["0.1", "mean", "bare"]
+)
 def test_a_synced_norm_is_a_batch_norm_of_the_joined_batch(two, momentum, affine):
     _, seen = two
     halves = [told["norms"][f"{momentum}/{affine}"] for told in seen]
@@ -139,7 +162,9 @@ def test_a_synced_norm_is_a_batch_norm_of_the_joined_batch(two, momentum, affine
     for name, value in norm.named_buffers():
         for half in halves:
             torch.testing.assert_close(torch.tensor(half["buffers"][f"0.{name}"], dtype=value.dtype), value)
-    for mine, other, parameter in zip(*(half["gradients"] for half in halves), norm.parameters(), strict=True):
+    for mine, other, parameter in zip(
+        *(half["gradients"] for half in halves), norm.parameters(), strict=True
+    ):
         both = torch.tensor(mine, dtype=torch.float64) + torch.tensor(other, dtype=torch.float64)
         torch.testing.assert_close(both, parameter.grad)
     torch.testing.assert_close(joined(*(half["answers"] for half in halves)), norm.eval()(x))

@@ -11,18 +11,29 @@ from toys import NAMES, quick, stripes
 
 from striate.data import ArraySource, Recipe
 from striate.data.augment.effects import Mixup, Shift
-from striate.spec import AuxHead, BatchNorm, Conv, Dropout, Flatten, Linear, MaxPool, Network, ReLU, Sequential
+from striate.spec import (
+    AuxHead,
+    BatchNorm,
+    Conv,
+    Dropout,
+    Flatten,
+    Linear,
+    MaxPool,
+    Network,
+    ReLU,
+    Sequential,
+)
 
 MIXED = Recipe((Shift(x=(-0.1, 0.1)), Mixup(alpha=0.4))).to_yaml()
 
 
 def net(*layers):
-    """Return a network of two convolutions with ``layers`` in between."""
+    """Return a network of a convolution, ``layers`` and a linear layer."""
     return Network(
         "small",
         (1, 8, 8),
         Sequential(
-            Conv(4, 3, name="conv"),
+            Conv(4, 3, bias=False, name="conv"),
             *layers,
             ReLU(),
             MaxPool(2),

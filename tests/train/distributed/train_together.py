@@ -12,7 +12,7 @@ from torch import nn
 
 from striate.errors import StriateError
 from striate.nn import build
-from striate.train import Finished, StepDone, Validated, train
+from striate.train import Finished, StepDone, Validated, resume, train
 from striate.train.distributed.norm import SyncedBatchNorm, synced
 
 RANK = int(os.environ.get("RANK", "0"))
@@ -21,15 +21,16 @@ RANK = int(os.environ.get("RANK", "0"))
 def told(module, events, interrupt_at=None):
     """Take all events; return those that matter, and what the weights and buffers are at the end."""
     seen = {"steps": [], "validated": [], "reason": None}
-    for event in events:
+    event = next(events)
+    while event is not None:
+        interrupted = isinstance(event, StepDone) and event.step == interrupt_at
         if isinstance(event, StepDone):
             seen["steps"].append([event.step, event.loss, event.lr])
-            if event.step == interrupt_at:
-                events.throw(KeyboardInterrupt())
         elif isinstance(event, Validated):
             seen["validated"].append([event.step, event.loss, event.accuracy])
         elif isinstance(event, Finished):
             seen["reason"] = event.reason
+        event = events.throw(KeyboardInterrupt()) if interrupted else next(events, None)
     digest = hashlib.sha256()
     for name, value in module.state_dict().items():
         digest.update(name.encode() + value.contiguous().numpy().tobytes())
@@ -57,10 +58,10 @@ class Lazy(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.used, self.unused = nn.Linear(64, 3), nn.Linear(2, 2)
+        self.layers = nn.ModuleList([nn.Linear(64, 3), nn.Linear(2, 2)])
 
     def forward(self, x):
-        return self.used(x.flatten(1))
+        return self.layers[0](x.flatten(1))
 
 
 def lazy(out):
@@ -91,7 +92,12 @@ def normalized(momentum, affine):
         seen.append([outputs.tolist(), mine.grad.tolist()])
     buffers = {name: value.tolist() for name, value in module.named_buffers()}
     gradients = [p.grad.tolist() for p in module.parameters()]
-    return {"passes": seen, "buffers": buffers, "gradients": gradients, "answers": module.eval()(x[half]).tolist()}
+    return {
+        "passes": seen,
+        "buffers": buffers,
+        "gradients": gradients,
+        "answers": module.eval()(x[half]).tolist(),
+    }
 
 
 def main(out):
@@ -99,6 +105,7 @@ def main(out):
     module = build(NORMED, 0)
     events = train(module, uneven(), config({"epochs": 20.0}), out / "interrupted")
     seen["interrupted"] = told(module, events, interrupt_at=4 if RANK == 1 else None)
+    seen["resumed"] = told(nn.Module(), resume(out / "begun by one", uneven()))
     seen["odd batch"] = refused(out / "odd", batch_size=15)
     seen["taken"] = refused(out / "plain")
     seen["diverged"] = refused(out / "diverged", lr=1e30)

@@ -71,7 +71,7 @@ def test_one_position_of_one_image_that_is_above_zero_makes_a_unit_live():
     module = nn.Sequential(nn.ReLU(), nn.Flatten(), nn.Linear(64, 3))
     steps, batch = stepper(module)
     images = torch.full((16, 1, 8, 8), -1.0)
-    steps.prepared.__dict__["inputs"] = lambda batch: (images, batch.targets)
+    steps.prepared.__dict__["inputs"] = lambda batch, share: (images, batch.targets)
     steps.step(made_ready(steps.prepared, batch))
     assert steps.inspected.layers[0].dead == 1
     images[11, 0, 7, 2] = 1e-9

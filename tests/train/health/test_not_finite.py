@@ -182,7 +182,7 @@ def test_what_comes_in_is_told_apart(part, value):
     images, _ = steps.prepared.inputs(batches[0])
     targets = torch.full((16, 3), 1 / 3)
     (images if part == "images" else targets).view(-1)[5] = value
-    steps.prepared.__dict__["inputs"] = lambda batch: (images, targets)
+    steps.prepared.__dict__["inputs"] = lambda batch, share: (images, targets)
     found = problem_of(steps, batches[0])
     assert (found.figure, found.layer, found.what) == ("loss", None, part)
     assert found.message().startswith(

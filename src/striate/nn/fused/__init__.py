@@ -1,6 +1,6 @@
 """Layers of small networks that run as one operator in training on the CPU."""
 
-from striate.nn.fused.chain import FusedSequential, fuse_for_training
-from striate.nn.fused.loading import prepare
+from striate.nn.fused.chain import FusedSequential, fuse_for_training, unfuse
+from striate.nn.fused.loading import prepare, ready
 
-__all__ = ["FusedSequential", "fuse_for_training", "prepare"]
+__all__ = ["FusedSequential", "fuse_for_training", "prepare", "ready", "unfuse"]

@@ -20,7 +20,7 @@ from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 from striate.nn.fused.loading import ready
 from striate.nn.fused.operator import Block, conv_pool
 
-__all__ = ["FusedSequential", "fuse_for_training"]
+__all__ = ["FusedSequential", "fuse_for_training", "unfuse"]
 
 _ACTIVATIONS: dict[type[nn.Module], str] = {nn.ReLU: "relu", nn.Tanh: "tanh"}
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
@@ -46,8 +46,8 @@ class _ConvPool:
         shape = self.block.output_shape(x, self.conv.weight)
         return kinds == {(torch.float32, "cpu")} and x.shape[1] == self.conv.in_channels and min(shape) > 0
 
-    def __call__(self, x: Tensor) -> Tensor:
-        return conv_pool(x, self.conv.weight, self.conv.bias, self.block)
+    def __call__(self, x: Tensor, threads: int | None) -> Tensor:
+        return conv_pool(x, self.conv.weight, self.conv.bias, self.block, threads)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class _WholeConv:
         """Return whether ``x`` is as large as the kernel."""
         return x.shape[1:] == self.conv.weight.shape[1:]
 
-    def __call__(self, x: Tensor) -> Tensor:
+    def __call__(self, x: Tensor, threads: int | None) -> Tensor:
         return F.linear(x.flatten(1), self.conv.weight.flatten(1), self.conv.bias)[:, :, None, None]
 
 
@@ -73,9 +73,11 @@ class FusedSequential(nn.Sequential):
 
     Attributes:
         starts: The numbers of the layers with which neighbors begin that run as one.
+        threads: On which the compiled code runs; None means as many as torch has.
     """
 
     starts: frozenset[int] = frozenset()
+    threads: int | None = None
 
     def forward(self, input: Tensor) -> Tensor:
         """Return what the modules give, one behind another."""
@@ -83,13 +85,13 @@ class FusedSequential(nn.Sequential):
         at = 0
         while at < len(layers):
             fusion = _fusion_at(layers, at, x) if at in self.starts else None
-            x = layers[at](x) if fusion is None else fusion(x)
+            x = layers[at](x) if fusion is None else fusion(x, self.threads)
             at += 1 if fusion is None else len(fusion.layers)
         return x
 
 
 def fuse_for_training(
-    module: nn.Module, example: Tensor, patience: float | None = None
+    module: nn.Module, example: Tensor, patience: float | None = None, threads: int | None = None
 ) -> tuple[tuple[str, ...], ...]:
     """Make ``module`` faster in float32 on the CPU; return the paths of the layers that now run as one.
 
@@ -101,6 +103,8 @@ def fuse_for_training(
         example: An input, ``(N, C, H, W)``; what runs as one depends on its shape, precision and device.
         patience: Seconds to wait for compiled code that is not there yet: it takes half a second after the start of
             a process, some ten the first time on a machine. None waits to the end.
+        threads: On which the compiled code runs; None means as many as torch has. One of torch and several of these
+            is the quickest where torch's are little used: between its operators they keep cores busy with waiting.
     """
     inputs = _inputs_of_convolutions(module, example)
     chains = {path: part for path, part in module.named_modules() if type(part) is nn.Sequential}
@@ -115,8 +119,16 @@ def fuse_for_training(
             paths = _paths(path, chains[path])
             fused += [tuple(paths[at : at + len(one.layers)]) for at, one in fusions.items()]
             chains[path].__class__ = FusedSequential
-            vars(chains[path])["starts"] = frozenset(fusions)
+            vars(chains[path]).update(starts=frozenset(fusions), threads=threads)
     return tuple(fused)
+
+
+def unfuse(module: nn.Module) -> None:
+    """Have ``module`` run its layers one by one again."""
+    for part in module.modules():
+        if type(part) is FusedSequential:
+            del vars(part)["starts"], vars(part)["threads"]
+            part.__class__ = nn.Sequential  # type: ignore[assignment]
 
 
 def _fusions(path: str, chain: nn.Sequential, inputs: dict[str, Tensor]) -> dict[int, _Fusion]:

@@ -70,21 +70,26 @@ class Block:
         return len(x), len(weight), height, width
 
 
-def conv_pool(x: Tensor, weight: Tensor, bias: Tensor | None, block: Block) -> Tensor:
+def conv_pool(
+    x: Tensor, weight: Tensor, bias: Tensor | None, block: Block, threads: int | None = None
+) -> Tensor:
     """Return ``(N, O, h, w)`` for ``x`` ``(N, C, H, W)``, ``weight`` ``(O, C, Kh, Kw)``; all float32 on the CPU.
 
-    Without the compiled code torch does it. A gradient that is no number may spread to others of the same image.
+    It is done on so many ``threads``, by default as many as torch has. Without the compiled code torch does it. A
+    gradient that is no number may spread to others of the same image.
     """
     bias = weight.new_zeros(len(weight)) if bias is None else bias
     if compiled() is None:
         return block.on_torch(x, weight, bias)
-    out: Tensor = _ConvPool.apply(x, weight, bias, block)  # type: ignore[no-untyped-call]
+    out: Tensor = _ConvPool.apply(x, weight, bias, block, threads)  # type: ignore[no-untyped-call]
     return out
 
 
 class _ConvPool(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, block: Block) -> Tensor:
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, block: Block, threads: int | None
+    ) -> Tensor:
         x, weight = x.contiguous(), weight.contiguous()
         engine = _engine()
         out = x.new_empty(block.output_shape(x, weight))
@@ -102,8 +107,8 @@ class _ConvPool(torch.autograd.Function):
                 given[part], kept[part], values[part],
             )  # fmt: skip
 
-        _in_parts(work, len(x))
-        ctx.block = block
+        _in_parts(work, len(x), threads)
+        ctx.block, ctx.threads = block, threads
         ctx.save_for_backward(x, weight, bias, out, which, corners)
         return out
 
@@ -130,16 +135,16 @@ class _ConvPool(torch.autograd.Function):
                 values[part], kept[part], before[part], of_weight[number], of_bias[number], spread[part],
             )  # fmt: skip
 
-        _in_parts(work, len(x))
+        _in_parts(work, len(x), ctx.threads)
         totals = (torch.from_numpy(np.add.reduce(each, 0)) for each in (of_weight, of_bias))
-        return of_x if ctx.needs_input_grad[0] else None, *totals, None
+        return of_x if ctx.needs_input_grad[0] else None, *totals, None, None
 
 
 def _gradients_on_torch(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, gradient: Tensor) -> Any:
     inputs = [each for each in (x, weight, bias) if each.requires_grad]
     out = ctx.block.on_torch(x, weight, bias)
     found = iter(torch.autograd.grad(out, inputs, gradient, create_graph=True))
-    return *(next(found) if each.requires_grad else None for each in (x, weight, bias)), None
+    return *(next(found) if each.requires_grad else None for each in (x, weight, bias)), None, None
 
 
 def _engine() -> Any:
@@ -152,8 +157,8 @@ def _array(tensor: Tensor) -> Any:
     return tensor.detach().numpy()
 
 
-def _in_parts(work: Callable[[int, slice], None], count: int) -> None:
-    """Call ``work`` with the number of each part of ``count`` images and the part, on as many threads as torch has.
+def _in_parts(work: Callable[[int, slice], None], count: int, threads: int | None) -> None:
+    """Call ``work`` with the number of each part of ``count`` images and the part, on so many threads.
 
     A thread takes the next part when it is done with one, so that none waits for another that the machine keeps busy.
     """
@@ -165,7 +170,7 @@ def _in_parts(work: Callable[[int, slice], None], count: int) -> None:
         for number, part in left:
             work(number, part)
 
-    threads = min(torch.get_num_threads(), os.cpu_count() or 1, len(parts))
+    threads = min(threads or torch.get_num_threads(), os.cpu_count() or 1, len(parts))
     if threads > 1 and _pool is None:
         _pool = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="striate-fused")
     others = [_pool.submit(take) for _ in range(threads - 1)] if _pool else []

@@ -169,11 +169,13 @@ class Group(Peers):
         if not isinstance(error, dist.DistError) and not any(sign in words for sign in _SIGNS):
             return None
         silent = self._silent()
-        who = f"rank {listed(silent)} of {self.world.size}" if silent else f"one of {self.world.size} processes"
+        who = (
+            f"rank {listed(silent)} of {self.world.size}" if silent else f"one of {self.world.size} processes"
+        )
         waited = f"said nothing for {_told(self._seconds)} (STRIATE_DIST_TIMEOUT, in minutes)"
         return DistributedError(
-            f"{who} {waited if 'imed out' in words else 'is gone'}, as rank {self.world.rank} found; torchrun starts all "
-            "of them again, if it still may; else go on from the last checkpoint with --resume RUN."
+            f"{who} {waited if 'imed out' in words else 'is gone'}, as rank {self.world.rank} found; torchrun starts "
+            "all of them again, if it still may; else go on from the last checkpoint with --resume RUN."
         )
 
     @contextmanager

@@ -82,13 +82,13 @@ def given_up() -> int | None:
 def may_tell(error: BaseException | None, status: int) -> bool:
     """Return whether this process is the one that tells the user of ``error``, and leave a note that it is told.
 
-    Of several that `launch` started it is the first. What happened to another process is no reason to give up.
+    Of several on a machine it is the first. What happened to another process is no reason to give up.
     """
-    notes = os.environ.get(_NOTES)
+    notes = os.environ.get(_NOTES) or _attempt()
     if not notes:
         return True
     lost = isinstance(error, DistributedError)
-    if lost and given_up() is not None:
+    if lost and _status(notes) is not None:
         return False
     name = f"lost-{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}" if lost else _STATUS
     new = Path(notes, f".{name}.{os.getpid()}")
@@ -103,6 +103,14 @@ def may_tell(error: BaseException | None, status: int) -> bool:
         with suppress(OSError):
             new.unlink()
     return True
+
+
+def _attempt() -> str | None:
+    """Return the folder that a torchrun of the user's has for the processes of this start; None if there is none."""
+    file = os.environ.get("TORCHELASTIC_ERROR_FILE")  # attempt_0/<local rank>/error.json
+    if not file or not Path(file).parents[1].is_dir():
+        return None
+    return str(Path(file).parents[1])
 
 
 def _status(notes: str) -> int | None:

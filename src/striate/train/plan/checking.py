@@ -16,17 +16,20 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from striate.nn.fused import unfuse
 from striate.train.noise import quietened
 from striate.train.plan.execution import Execution, laid_out, lay_out
 from striate.train.plan.plan import Plan
 
 __all__ = ["Checker", "Deviation"]
 
-_ROUNDING: Mapping[str, float] = {"fp32": 2**-22, "tf32": 2**-11, "bf16-math": 2**-8, "bf16": 2**-8}
+_ROUNDING: Mapping[str, float] = {"fp32": 2**-20, "tf32": 2**-11, "bf16-math": 2**-8, "bf16": 2**-8}
 """Half a last bit, as a share; of float32 some of them, as its sums come in another order."""
 _OF_A_LAYER: Mapping[str, float] = {"fp32": 1e-4, "tf32": 2**-8, "bf16-math": 2**-6, "bf16": 2**-6}
 _OF_THE_WHOLE = 4  # times what weights so rounded do
-_LEAST = {"outputs": 4, "gradients": 16}  # times the rounding, of networks that hardly react
+_LEAST = {"outputs": 8, "gradients": 16}  # times the rounding, of networks that hardly react
+_OF_ONE_UNIT = 0.01
+"""Of gradients: those of ResNet-20 at batch 8 move by 0.004 where one ReLU of a million changes sides."""
 _TINY = 1e-30
 
 
@@ -57,9 +60,12 @@ class Deviation:
     @property
     def problem(self) -> str:
         """Why it is not accepted; empty if it is."""
-        told = {"layer": f"the layer {self.path}", "outputs": "the logits", "gradients": "the gradients"}
-        for name, what in told.items():
-            value, most = getattr(self, name), getattr(self, f"most_{name}")
+        told = (
+            (f"the layer {self.path}", self.layer, self.most_layer),
+            ("the logits", self.outputs, self.most_outputs),
+            ("the gradients", self.gradients, self.most_gradients),
+        )
+        for what, value, most in told:
             if not value <= most:
                 return f"off by {value:.2g} of {what}, and {most:.2g} is accepted"
         return ""
@@ -115,13 +121,15 @@ class Checker:
             most_layer=_OF_A_LAYER[precision],
             rounds_nothing=precision != "fp32" and max(layer, outputs, gradients) < rounding / 64,
             most_outputs=max(_LEAST["outputs"] * rounding, _OF_THE_WHOLE * by_outputs),
-            most_gradients=max(_LEAST["gradients"] * rounding, _OF_THE_WHOLE * by_gradients),
+            most_gradients=max(_LEAST["gradients"] * rounding, _OF_THE_WHOLE * by_gradients, _OF_ONE_UNIT),
         )
 
     def _whole(self, execution: Execution) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the logits, and the gradient of every parameter that has one."""
         plan = execution.plan
         lay_out(self._module, plan)
+        if not plan.fused:
+            unfuse(self._module)
         self._module.zero_grad(set_to_none=True)
         torch.manual_seed(0)  # what is drawn in a layer is the same each time
         with plan.applied(self._images.device):

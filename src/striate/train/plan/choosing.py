@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict
 from striate.analyze import analyze
 from striate.data import ArraySource, Batches, Source
 from striate.data.remembering import remember, remembered
+from striate.nn.fused import ready
 from striate.spec import Network
 from striate.train.config import MemoryFormat, Precision, TrainConfig
 from striate.train.plan.measuring import Bench, Measured
@@ -32,6 +33,8 @@ __all__ = ["measure_plans", "planned", "tried"]
 
 _SHARE, _SECONDS = 0.03, 10.0  # of a run, at most, for trying
 _REPEATS = 5
+_WORTH_LOADING = 20.0  # seconds of a run for which the code of fused layers is loaded
+_FIRST = 3  # passes of what is described, which tell how much may be spent
 _FASTER = 1.03  # than images as they are described
 _ROUNDED = 1.1  # than float32, which is not left for less
 
@@ -58,8 +61,8 @@ class _Known(BaseModel):
 def planned(prepared: Prepared) -> Prepared:
     """Return ``prepared`` with the fastest plan for its run, if one is to be looked for.
 
-    Trying takes 3 % of what the run will take, and at most 10 s. What compiles is not tried then, as that takes a
-    minute: it is used where `measure_plans` found it to be faster, by more than it takes.
+    Trying takes 3 % of what the run will take, and at most 10 s; for less than 100 steps nothing is tried. Nor is what
+    compiles, as that takes a minute: it is used where `measure_plans` found it to be faster, by more than it takes.
     """
     config = prepared.record.training
     if config.execution.plan == "plain" or prepared.device.type not in ("cpu", "cuda"):
@@ -107,9 +110,9 @@ def tried(prepared: Prepared, steps: int | None = None) -> PlanTable:
         steps: Of the run, which bound what may be spent; None means that all is to be tried, and anew.
     """
     key = _key(prepared)
-    known = remembered(key, _Known)
-    if known is None or not known.rows or steps is None or not _enough(known, prepared, steps):
-        known = _measured(prepared, steps, known.rows if known else ())
+    known = remembered(key, _Known) or _Known(rows=(), budget=0.0, sought=("auto", "auto"))
+    if steps is None or not _enough(known, prepared, steps):
+        known = _measured(prepared, steps, known.rows)
         remember(key, known)
     return PlanTable(
         network=prepared.name,
@@ -128,8 +131,10 @@ def _sought(prepared: Prepared) -> tuple[str, str]:
 
 def _enough(known: _Known, prepared: Prepared, steps: int) -> bool:
     """Return whether a run of ``steps`` could not try much more than was tried."""
+    if _SHARE * steps < _FIRST:
+        return True
     pairs = zip(known.sought, _sought(prepared), strict=True)
-    if not all(before in ("auto", now) for before, now in pairs):
+    if not known.rows or not all(before in ("auto", now) for before, now in pairs):
         return False
     return known.budget is None or known.budget >= 0.5 * _budget(known.rows[0], steps)
 
@@ -150,7 +155,7 @@ def _fastest(rows: Sequence[Measured], prepared: Prepared, steps: int | None) ->
         if not row.refused
         and wanted.precision in ("auto", row.plan.precision)
         and wanted.memory_format in ("auto", row.plan.memory_format)
-        and wanted.threads in (None, row.plan.threads)
+        and wanted.threads in (None, max(row.plan.threads, row.plan.fused))
     ]
     compiled = [row for row in allowed if row.plan.compiled_from is not None]
     eager = [row for row in allowed if row.plan.compiled_from is None]
@@ -162,7 +167,8 @@ def _fastest(rows: Sequence[Measured], prepared: Prepared, steps: int | None) ->
     def cost(row: Measured) -> float:
         factor = 1.0 if row.plan.precision == "fp32" else _ROUNDED
         factor *= 1.0 if row.plan.memory_format == "contiguous" else _FASTER
-        once = 0.0 if steps is None or row.plan.compiled_from is None else row.preparation / steps
+        prepared_once = row.plan.compiled_from is not None or row.plan.fused
+        once = row.preparation / steps if steps is not None and prepared_once else 0.0
         return _seconds(row) * factor + once
 
     best = min([*eager, *compiled], key=cost, default=None)
@@ -178,7 +184,8 @@ def _measured(prepared: Prepared, steps: int | None, before: Sequence[Measured])
     """Try plans, and return them with those that were tried ``before``, the one that is described first."""
     began = time.perf_counter()
     bench = _bench(prepared)
-    found = {bench.described: bench.measure(bench.described, 2 if steps else _REPEATS)}
+    repeats, until = (_REPEATS, math.inf) if steps is None else (_FIRST - 1, began + _SECONDS)
+    found = {bench.described: bench.measure(bench.described, repeats, until)}
     reference = _seconds(found[bench.described])
     budget = None if steps is None else _budget(found[bench.described], steps)
     end = math.inf if budget is None else began + budget
@@ -190,6 +197,8 @@ def _measured(prepared: Prepared, steps: int | None, before: Sequence[Measured])
             found[plan] = bench.measure(plan, _REPEATS, end)
 
     if math.isfinite(reference):
+        if steps is None or steps * reference > _WORTH_LOADING:
+            ready(None if budget is None else budget)
         try_each(_candidates(prepared))
         best = _best(found, prepared)
         try_each(replace(best, threads=threads) for threads in _other_threads(prepared, best.threads))
@@ -216,13 +225,22 @@ def _bench(prepared: Prepared) -> Bench:
 def _candidates(prepared: Prepared) -> Iterator[Plan]:
     """Yield plans that the configuration allows, the most promising first."""
     wanted = prepared.record.training.execution
+    threads = prepared.plan.threads
+    fusable = wanted.precision in ("auto", "fp32") and wanted.memory_format in ("auto", "contiguous")
+    if prepared.device.type == "cpu" and fusable and ready(0):
+        yield Plan(fused=_cores(prepared), threads=1)
     for precision, memory_format in _PROMISING:
         if (
             precision in allowed_precisions(prepared.device)
             and wanted.precision in ("auto", precision)
             and wanted.memory_format in ("auto", memory_format)
         ):
-            yield Plan(precision=precision, memory_format=memory_format, threads=prepared.plan.threads)
+            yield Plan(precision=precision, memory_format=memory_format, threads=threads)
+
+
+def _cores(prepared: Prepared) -> int:
+    """Return on how many threads work may be done."""
+    return prepared.record.training.execution.threads or torch.get_num_threads()
 
 
 def _other_threads(prepared: Prepared, threads: int) -> tuple[int, ...]:
@@ -240,7 +258,7 @@ def _key(prepared: Prepared) -> list[Any]:
     shapes = [[name, list(p.shape), p.requires_grad] for name, p in prepared.module.named_parameters()]
     return [
         "plan",
-        2,  # to be counted up where what is measured, or how, is another
+        3,  # to be counted up where what is measured, or how, is another
         network.digest if network else [repr(prepared.module), shapes],
         list(record.preprocess.shape),
         record.training.batch_size,

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from striate.nn import aux_losses, layers
+from striate.nn.fused import fuse_for_training
 from striate.train.distributed import ALONE, Peers
 from striate.train.losses import Loss
 from striate.train.plan.plan import Plan
@@ -52,6 +53,7 @@ class Execution:
         self._peers = peers
         lay_out(module, plan)
         self._parallel = peers.parallel(module)
+        self._fused = False
         adding = (layers.AuxHead, layers.SparsityPenalty)
         self._adds = any(isinstance(part, adding) for part in module.modules())
         self._compiled = torch.compile(self._pass, dynamic=False) if plan.compiled_from is not None else None
@@ -81,16 +83,20 @@ class Execution:
 
     def losses(self, images: Tensor, targets: Tensor, step: int = 0) -> Losses:
         """Return what the module makes of ``images`` in ``step``, from 0."""
-        if self._compiled is not None and self.is_compiled(step):
+        if self.plan.fused and not self._fused:
+            self._fused = True
+            fuse_for_training(self.module, images, threads=self.plan.fused)
+        if self._compiled is not None and step >= (self.plan.compiled_from or 0):
             return self._compiled(images, targets, self._parallel)
         return self._pass(images, targets, self._parallel)
 
-    def is_compiled(self, step: int) -> bool:
-        """Return whether ``step`` runs compiled."""
-        return self.plan.compiled_from is not None and step >= self.plan.compiled_from
+    def joins_layers(self, step: int) -> bool:
+        """Return whether ``step`` runs otherwise than layer by layer, as it does where hooks look on."""
+        compiled = self.plan.compiled_from is not None and step >= self.plan.compiled_from
+        return compiled or self.plan.fused > 0
 
     def eager_losses(self, images: Tensor, targets: Tensor) -> Losses:
-        """Return the same without what was compiled, so that hooks are called, nor the other processes."""
+        """Return the same layer by layer, so that hooks are called, and without the other processes."""
         return self._pass(images, targets, self.module)
 
     def _pass(self, images: Tensor, targets: Tensor, module: nn.Module) -> Losses:

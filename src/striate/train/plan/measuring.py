@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
+from striate.nn.fused import fuse_for_training, unfuse
 from striate.train.losses import Loss
 from striate.train.plan.checking import Checker, Deviation
 from striate.train.plan.execution import Execution
@@ -78,6 +79,9 @@ class Bench:
         device = self.images.device
         try:
             with whole.applied(device), self._unchanged():
+                if plan.fused and not fuse_for_training(self.module, self.images):
+                    return Measured(plan=plan, seconds=None, failure="it has no layers that can be fused")
+                unfuse(self.module)
                 deviation = self._deviation(whole)
                 if deviation is not None and deviation.rounds_nothing:
                     return Measured(plan=plan, seconds=None, failure="this device computes it in float32")
@@ -147,3 +151,4 @@ class Bench:
                     setattr(part, name, buffer.copy_(value))
             for weight, value, gradient in weights:
                 weight.data, weight.grad = value, gradient
+            unfuse(self.module)

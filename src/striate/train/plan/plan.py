@@ -22,7 +22,7 @@ class Plan:
         precision: Of products: see `striate.train.config.Precision`.
         memory_format: How images, and the windows of 2-d convolutions, lie in memory.
         threads: Of torch, on the CPU.
-        fused: Whether small layers are computed together: see `striate.nn.fused`.
+        fused: On how many threads small layers are computed together, see `striate.nn.fused`; 0 means that none are.
         ahead: Whether the next batches are made ready on a thread beside.
         compiled_from: The step, from 0, from which on the module runs compiled; None means never.
         micro_batch: Images computed at a time, whose gradients are added up; None means the whole batch.
@@ -31,7 +31,7 @@ class Plan:
     precision: Precision = "fp32"
     memory_format: MemoryFormat = "contiguous"
     threads: int = 1
-    fused: bool = False
+    fused: int = 0
     ahead: bool = False
     compiled_from: int | None = None
     micro_batch: int | None = None
@@ -41,7 +41,7 @@ class Plan:
             if name in _VALUES:
                 good = type(value) is type(_VALUES[name][0]) and value in _VALUES[name]
             else:
-                missing = value is None and name != "threads"
+                missing = value is None and name in ("compiled_from", "micro_batch")
                 good = missing or (type(value) is int and value >= _LEAST[name])
             if not good:
                 raise ValueError(f"plan: {name}={value!r:.80}")
@@ -66,7 +66,7 @@ class Plan:
         threads = f"{self.threads} thread{'' if self.threads == 1 else 's'}"
         parts = [self.precision, self.memory_format.replace("_", " "), threads]
         if self.fused:
-            parts.append("fused")
+            parts.append(f"fused layers on {self.fused}")
         if self.ahead:
             parts.append("batches ahead")
         if self.compiled_from is not None:
@@ -97,10 +97,9 @@ class Plan:
 _VALUES: Mapping[str, tuple[Any, ...]] = {
     "precision": get_args(Precision),
     "memory_format": get_args(MemoryFormat),
-    "fused": (True, False),
     "ahead": (True, False),
 }
-_LEAST = {"threads": 1, "compiled_from": 0, "micro_batch": 1}
+_LEAST = {"threads": 1, "fused": 0, "compiled_from": 0, "micro_batch": 1}
 _PRODUCTS = {"tf32": "tf32", "bf16-math": "bf16"}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -39,8 +40,9 @@ class PlanTable:
                     **row.plan.to_data(),
                     "seconds": row.seconds,
                     "speedup": plain / row.seconds if plain and row.seconds else None,
+                    "preparation": row.preparation,
                     "repeats": row.repeats,
-                    "deviation": row.deviation and asdict(row.deviation),
+                    "deviation": row.deviation and _finite(asdict(row.deviation)),
                     "refused": row.refused,
                     "chosen": row.plan == self.chosen,
                 }
@@ -62,10 +64,18 @@ class PlanTable:
             if row.deviation is not None:
                 far = row.deviation
                 line += f"  {far.layer:8.1e}  {far.outputs:8.1e}  {far.gradients:9.1e}"
-            lines.append(line)
+            lines.append(line.rstrip())
             if row.refused:
                 lines.append(f"    not used: {row.refused}")
         lines.append(
-            "Errors are shares of the length in float32: of logits, of all gradients, of the worst parameter's."
+            "Errors are shares of the length in float32: of what a layer gives alone, of logits, of all gradients."
         )
         return "\n".join(lines)
+
+
+def _finite(values: dict[str, Any]) -> dict[str, Any]:
+    """Return ``values`` with None for what JSON has no number for."""
+    return {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in values.items()
+    }

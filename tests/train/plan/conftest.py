@@ -1,0 +1,34 @@
+"""A machine whose times are given, on which nothing is known yet."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from plan_machine import Machine
+
+from striate.train.plan import choosing
+from striate.train.plan.measuring import Bench
+
+
+@pytest.fixture
+def own_known(tmp_path, monkeypatch):
+    """Begin with nothing known, and one thread."""
+    monkeypatch.setenv("STRIATE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+    monkeypatch.setattr(choosing, "ready", lambda patience: False)  # the code of fused layers
+
+
+@pytest.fixture
+def machine(own_known, monkeypatch):
+    """Return a function that makes a machine of given times, by (precision, memory format); the rest takes 1 s."""
+
+    def make(times=None, of_plan=None):
+        def seconds(plan):
+            return (times or {}).get((plan.precision, plan.memory_format), 1.0)
+
+        made = Machine(of_plan or seconds)
+        monkeypatch.setattr(choosing, "time", SimpleNamespace(perf_counter=made.perf_counter))
+        monkeypatch.setattr(Bench, "measure", lambda bench, *rest: made.measure(bench, *rest))
+        return made
+
+    return make

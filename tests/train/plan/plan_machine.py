@@ -1,0 +1,45 @@
+"""A machine whose passes take what they are told to, by its own clock; and what is chosen on it."""
+
+import math
+
+from plan_toys import prepared, reading
+
+from striate.train.plan.choosing import planned
+
+LONG = 1000.0  # epochs of three steps
+MILLI = 1e-3
+LAST = "channels_last"
+
+
+class Machine:
+    """A machine whose passes take what ``seconds`` says, by its own clock.
+
+    Attributes:
+        tried: The plans, in their order.
+    """
+
+    def __init__(self, seconds):
+        self.seconds = seconds
+        self.now = 100.0
+        self.tried = []
+        self.changes = {}
+        self.preparation = 0.0
+
+    def perf_counter(self):
+        return self.now
+
+    def measure(self, _, plan, repeats, until=math.inf):
+        self.tried.append(plan)
+        one = self.seconds(plan)
+        self.now += 2 * one  # a pass that does not count, and one that does
+        for _ in range(repeats - 1):
+            if self.now >= until:
+                break
+            self.now += one
+        preparation = 0.0 if plan.compiled_from is None else self.preparation
+        change = self.changes.get((plan.precision, plan.memory_format), {})
+        return reading(plan, one, preparation, **change)
+
+
+def chosen(epochs=LONG, **options):
+    return planned(prepared(epochs=epochs, **options)).plan

@@ -1,0 +1,213 @@
+"""Memory that runs out: fewer images at a time, and the same weights."""
+
+import json
+
+import pytest
+import torch
+from plan_toys import tiny_module
+from toys import message_of, quick, toy_source, trained
+
+from striate.errors import TrainingError
+from striate.nn import read_tensors
+from striate.train import Finished, Replanned, Resumed, StepDone, resume, train
+from striate.train.keeping.checkpoint import read_progress
+
+TEXT = "[enforce fail] DefaultCPUAllocator: not enough memory: you tried to allocate 9"
+
+
+class Exhausted(torch.nn.Module):
+    """Has memory for so many images, from one of its calls in training on.
+
+    Attributes:
+        sizes: Of the batches that it was trained on.
+    """
+
+    def __init__(self, most, since=0, error=None, backward=False):
+        super().__init__()
+        self.inner = tiny_module()
+        self.most, self.since, self.backward = most, since, backward
+        self.error = error or RuntimeError(f"{TEXT}\nand where that was")
+        self.sizes = []
+
+    def forward(self, x):
+        if not torch.is_grad_enabled():  # nothing is kept
+            return self.inner(x)
+        self.sizes.append(len(x))
+        lacking = len(x) > self.most and len(self.sizes) > self.since
+        if lacking and not self.backward:
+            raise self.error
+        logits = self.inner(x)
+        return Failing.apply(logits, self.error) if lacking else logits
+
+
+class Failing(torch.autograd.Function):
+    """The identity, without the memory for a backward pass."""
+
+    @staticmethod
+    def forward(ctx, x, error):
+        ctx.error = error
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx, gradient):
+        raise ctx.error
+
+
+def of_type(events, kind):
+    return [event for event in events if isinstance(event, kind)]
+
+
+def weights(run):
+    return read_tensors(run / "model.safetensors")
+
+
+def assert_same(first, second):
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def assert_close(first, second):
+    """Assert that they agree within the rounding of float32 over a few steps."""
+    for name in first:
+        assert (first[name] - second[name]).norm() <= 1e-5 * first[name].norm(), name
+
+
+ERRORS = {
+    "forward": lambda: Exhausted(3),
+    "backward": lambda: Exhausted(3, backward=True),
+    "MemoryError": lambda: Exhausted(3, error=MemoryError(TEXT)),
+    "OutOfMemoryError": lambda: Exhausted(3, error=torch.OutOfMemoryError(TEXT)),
+}
+
+
+@pytest.mark.parametrize("make", ERRORS.values(), ids=ERRORS)
+def test_a_run_goes_on_with_fewer_images_at_a_time(tmp_path, make):
+    module = make()
+    options = {"optimizer": "sgd", "lr": 0.02}
+    events = trained(tmp_path / "less", module, **options)
+    assert [type(event).__name__ for event in events[:5]] == [
+        "Started", "Replanned", "Replanned", "Replanned", "StepDone",
+    ]  # fmt: skip
+    threads = torch.get_num_threads()
+    plural = "" if threads == 1 else "s"
+    assert of_type(events, Replanned) == [
+        Replanned(
+            step=0,
+            plan=f"fp32, contiguous, {threads} thread{plural}, {size} images at a time",
+            micro_batch=size,
+            reason=TEXT,
+        )
+        for size in (8, 4, 2)
+    ]
+    assert module.sizes == [16, 8, 4, *[2] * (6 * 8)]
+    assert [event.step for event in of_type(events, StepDone)] == [1, 2, 3, 4, 5, 6]
+    assert events[-1].reason == "completed"
+
+    asked = trained(tmp_path / "asked", Exhausted(3), micro_batch=2, **options)
+    whole = trained(tmp_path / "whole", Exhausted(16), **options)
+    assert not of_type([*asked, *whole], Replanned)
+    assert_same(weights(tmp_path / "less"), weights(tmp_path / "asked"))
+    assert_close(weights(tmp_path / "whole"), weights(tmp_path / "less"))
+    for ours, theirs in zip(of_type(events, StepDone), of_type(whole, StepDone), strict=True):
+        assert ours.loss == pytest.approx(theirs.loss, rel=1e-5)
+
+
+def test_it_stands_in_the_log(tmp_path):
+    trained(tmp_path / "run", Exhausted(8))
+    lines = [json.loads(line) for line in (tmp_path / "run" / "events.jsonl").read_text().splitlines()]
+    (told,) = [line for line in lines if line["event"] == "Replanned"]
+    assert (told["step"], told["micro_batch"], told["reason"]) == (0, 8, TEXT)
+
+
+def test_memory_that_runs_out_amid_a_batch(tmp_path):
+    """What a part had added to the gradients is forgotten when the batch begins anew."""
+    module = Exhausted(3, since=9)
+    events = trained(tmp_path / "less", module, micro_batch=4, optimizer="sgd", lr=0.02)
+    (told,) = of_type(events, Replanned)
+    assert (told.step, told.micro_batch) == (2, 2)
+    assert module.sizes == [4] * 10 + [2] * 8 * 4
+    trained(tmp_path / "whole", Exhausted(16), optimizer="sgd", lr=0.02)
+    assert_close(weights(tmp_path / "whole"), weights(tmp_path / "less"))
+
+
+def test_sizes_that_are_odd_are_halved_up(tmp_path):
+    module = Exhausted(2)
+    events = trained(tmp_path / "run", module, batch_size=11, epochs=0.2)
+    assert [event.micro_batch for event in of_type(events, Replanned)] == [6, 3, 2]
+    assert module.sizes == [11, 6, 3, 2, 2, 2, 2, 2, 1]
+
+
+def stopped(events, step):
+    """Take events until a step is done, and interrupt."""
+    taken = []
+    for event in events:
+        taken.append(event)
+        if isinstance(event, StepDone) and event.step == step:
+            taken += [events.throw(KeyboardInterrupt()), *events]
+    return taken
+
+
+@pytest.mark.parametrize("step", [1, 4])
+def test_a_run_that_is_resumed_goes_on_so(tmp_path, step):
+    whole = trained(tmp_path / "whole", Exhausted(3))
+    first = stopped(train(Exhausted(3), toy_source(), quick(), tmp_path / "run"), step)
+    assert len(of_type(first, Replanned)) == 3
+    last = tmp_path / "run" / "checkpoints" / "last" / "checkpoint.safetensors"
+    assert read_progress(last).micro_batch == 2
+    module = Exhausted(3)
+    rest = list(resume(tmp_path / "run", toy_source(), module=module))
+    assert isinstance(rest[0], Resumed)
+    assert not of_type(rest, Replanned)
+    assert set(module.sizes) == {2}
+    assert_same(weights(tmp_path / "run"), weights(tmp_path / "whole"))
+    losses = [e.loss for e in of_type([*first, *rest], StepDone)]
+    assert losses == [e.loss for e in of_type(whole, StepDone)]
+
+
+def test_a_checkpoint_of_a_run_with_memory_enough_says_none(tmp_path):
+    trained(tmp_path / "run", micro_batch=4)
+    assert (
+        read_progress(tmp_path / "run" / "checkpoints" / "last" / "checkpoint.safetensors").micro_batch
+        is None
+    )
+
+
+@pytest.mark.parametrize("options", [{}, {"micro_batch": 1}], ids=["halved", "asked for"])
+def test_no_memory_for_a_single_image(tmp_path, options):
+    module = Exhausted(0)
+    events = train(module, toy_source(), quick(**options), tmp_path / "run")
+    assert type(next(events)).__name__ == "Started"
+    assert message_of(TrainingError, next, events) == (
+        f"not enough memory for one image at a time: {TEXT}. Use a smaller network or input."
+    )
+    assert module.sizes == ([16, 8, 4, 2, 1] if not options else [1])
+    assert next(events, None) is None
+
+
+def test_no_memory_for_a_validation(tmp_path):
+    class Large(Exhausted):
+        def forward(self, x):
+            if not self.training and len(x) > 2:
+                raise self.error
+            return super().forward(x)
+
+    text = message_of(TrainingError, trained, tmp_path / "run", Large(16))
+    size = "not enough memory for batch_size=16"
+    assert text == f"{size}: {TEXT}. Lower it with --batch-size (batch_size=…)."
+
+
+def test_another_error_is_no_lack_of_memory(tmp_path):
+    module = Exhausted(3, error=RuntimeError("shapes do not fit"))
+    text = message_of(RuntimeError, trained, tmp_path / "run", module)
+    assert text == "shapes do not fit"
+    assert module.sizes == [16]
+
+
+def test_the_first_layers_that_are_looked_at(tmp_path):
+    """A batch that begins anew leaves no hooks behind, and is looked at once."""
+    module = Exhausted(3)
+    events = trained(tmp_path / "run", module, health_every=1, epochs=1.0)
+    inspected = [event.step for event in events if type(event).__name__ == "Inspected"]
+    assert inspected == [1, 2, 3]
+    assert all(not part._forward_hooks for part in module.modules())
+    assert isinstance(events[-1], Finished)

@@ -1,0 +1,244 @@
+"""Which plan is taken, of times that are given; what trying takes; the table of what was tried."""
+
+import itertools
+import json
+
+import pytest
+import torch
+from plan_machine import LAST, LONG, MILLI, chosen
+from plan_toys import prepared
+from toys import quick, tiny, toy_source
+
+from striate.train import measure_plans
+from striate.train.plan import Plan, asking, choosing
+from striate.train.plan.checking import Deviation
+from striate.train.plan.choosing import tried
+from striate.train.plan.measuring import Bench
+
+FAR = Deviation(
+    layer=0.5, path="conv", outputs=0.0, gradients=0.0, most_layer=0.1, most_outputs=0.1, most_gradients=0.1
+)
+AS_DESCRIBED = {(precision, "contiguous") for precision in ("fp32", "bf16", "bf16-math")}
+
+
+@pytest.mark.parametrize(
+    ("times", "precision", "memory_format"),
+    [
+        ({}, "fp32", "contiguous"),
+        ({("bf16", LAST): 0.5}, "bf16", LAST),
+        ({("fp32", LAST): 0.5}, "fp32", LAST),
+        ({("bf16", LAST): 0.5, ("bf16", "contiguous"): 0.4}, "bf16", "contiguous"),
+        ({("bf16-math", "contiguous"): 0.5}, "bf16-math", "contiguous"),
+        ({("bf16", LAST): 0.92, ("bf16", "contiguous"): 0.92}, "fp32", "contiguous"),
+        ({("bf16", "contiguous"): 0.90}, "bf16", "contiguous"),
+        ({("fp32", LAST): 0.98}, "fp32", "contiguous"),
+        ({("fp32", LAST): 0.96}, "fp32", LAST),
+        ({("fp32", LAST): 0.9, ("bf16", LAST): 0.83}, "fp32", LAST),
+        ({("fp32", LAST): 0.9, ("bf16", LAST): 0.80}, "bf16", LAST),
+    ],
+    ids=lambda value: (
+        value if isinstance(value, str) else " ".join(f"{k[0]}/{k[1][:4]}={v}" for k, v in value.items())
+    ),
+)
+def test_the_fastest_by_more_than_a_margin(machine, times, precision, memory_format):
+    some = dict.fromkeys(itertools.product(("fp32", "bf16", "bf16-math"), ("contiguous", LAST)), MILLI)
+    machine(some | {key: value * MILLI for key, value in times.items()})
+    plan = chosen()
+    assert (plan.precision, plan.memory_format) == (precision, memory_format)
+    assert plan == Plan(precision=precision, memory_format=memory_format)
+
+
+@pytest.mark.parametrize(
+    "change", [{"failure": "ValueError: no half"}, {"deviation": FAR}], ids=["failed", "wrong"]
+)
+def test_what_is_refused_is_never_taken_however_fast(machine, change):
+    made = machine(of_plan=lambda plan: MILLI / 100 if plan.precision == "bf16" else MILLI)
+    made.changes = {("bf16", LAST): change, ("bf16", "contiguous"): change}
+    assert chosen() == Plan()
+    assert {plan.precision for plan in made.tried} == {"fp32", "bf16", "bf16-math"}
+
+
+def test_where_nothing_can_be_done_the_run_is_as_asked(machine):
+    made = machine()
+    made.changes = {("fp32", "contiguous"): {"failure": "RuntimeError: all is lost"}}
+    assert chosen() == Plan()
+    assert made.tried == [Plan()]
+
+
+@pytest.mark.parametrize(
+    ("options", "of_all", "fastest"),
+    [
+        ({"precision": "fp32"}, {("fp32", "contiguous"), ("fp32", LAST)}, ("fp32", LAST)),
+        ({"precision": "bf16"}, {("bf16", "contiguous"), ("bf16", LAST)}, ("bf16", "contiguous")),
+        ({"memory_format": "contiguous"}, AS_DESCRIBED, ("bf16", "contiguous")),
+        ({"precision": "fp32", "memory_format": "contiguous"}, {("fp32", "contiguous")}, ("fp32", "contiguous")),
+        ({"precision": "bf16", "memory_format": LAST}, {("bf16", LAST)}, ("bf16", LAST)),
+    ],
+    ids=["fp32", "bf16", "contiguous", "fp32 contiguous", "bf16 channels last"],
+)  # fmt: skip
+def test_what_was_asked_for_is_obeyed(machine, options, of_all, fastest):
+    times = {
+        ("fp32", LAST): 0.5,
+        ("bf16", "contiguous"): 0.1,
+        ("bf16", LAST): 0.3,
+        ("bf16-math", "contiguous"): 0.2,
+    }
+    made = machine(of_plan=lambda p: MILLI * times.get((p.precision, p.memory_format), 1.0))
+    plan = chosen(**options)
+    assert (plan.precision, plan.memory_format) == fastest
+    assert {(p.precision, p.memory_format) for p in made.tried} == of_all | {("fp32", "contiguous")}
+
+
+@pytest.mark.parametrize(
+    "change", [{"failure": "ValueError: no"}, {"deviation": FAR}], ids=["failed", "wrong"]
+)
+def test_what_was_asked_for_is_obeyed_even_where_the_check_refuses_it(machine, change):
+    made = machine()
+    made.changes = {("bf16", LAST): change, ("bf16", "contiguous"): change}
+    assert chosen(precision="bf16") == Plan(precision="bf16", memory_format=LAST)
+
+
+@pytest.mark.parametrize(
+    ("asked", "faster", "threads", "counts"),
+    [(None, 4, 4, {1, 4}), (None, 1, 1, {1, 4}), (3, 4, 3, {3}), (1, 4, 1, {1})],
+    ids=["more are faster", "fewer are", "three asked for", "one asked for"],
+)
+def test_threads(machine, monkeypatch, asked, faster, threads, counts):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
+    made = machine(of_plan=lambda plan: MILLI * (0.5 if plan.threads == faster else 1.0))
+    assert chosen(threads=asked).threads == threads
+    assert {plan.threads for plan in made.tried} == counts
+
+
+def measured_compiled(machine, seconds, preparation):
+    """Have plans measured that take a millisecond, and one that is compiled, and so many of them."""
+    made = machine(of_plan=lambda plan: MILLI * (1.0 if plan.compiled_from is None else seconds))
+    made.preparation = preparation
+    return measure_plans(tiny(), toy_source(), quick(plan="auto", compile="on"))
+
+
+@pytest.fixture
+def compiler(monkeypatch):
+    monkeypatch.setattr(asking, "_check_compiler", lambda device: None)
+
+
+@pytest.mark.parametrize(
+    ("epochs", "compiled"), [(10_000.0, True), (7_000.0, True), (6_000.0, False), (100.0, False)], ids=str
+)
+def test_what_compiles_must_repay_what_that_takes(machine, compiler, epochs, compiled):
+    """At half a millisecond less a step, ten seconds are repaid after 20,000 steps, three an epoch."""
+    table = measured_compiled(machine, 0.5, 10.0)
+    assert table.chosen == Plan(compiled_from=0)
+    assert chosen(epochs, compile="auto") == Plan(compiled_from=0 if compiled else None)
+    assert chosen(epochs, compile="off") == Plan()
+    assert chosen(epochs, compile="on") == Plan(compiled_from=0)
+
+
+def test_what_compiles_and_is_slower_is_left(machine, compiler):
+    table = measured_compiled(machine, 1.5, 0.0)
+    assert table.chosen == Plan(compiled_from=0)  # as it was asked for
+    assert chosen(compile="auto") == Plan()
+
+
+def test_a_run_compiles_because_it_was_asked_to_though_nothing_was_measured(machine, compiler):
+    made = machine()
+    assert chosen(1.0, compile="on") == Plan(compiled_from=0)
+    assert chosen(LONG, compile="on").compiled_from == 0
+    assert all(plan.compiled_from is None for plan in made.tried)  # which takes a minute
+
+
+@pytest.mark.parametrize("second", [1e-4, 0.01, 0.2, 1.0, 4.0, 30.0], ids=str)
+@pytest.mark.parametrize("epochs", [1.0, 33.0, 34.0, 100.0, LONG, 100_000.0], ids=str)
+def test_trying_takes_a_share_of_the_run_and_ten_seconds(machine, monkeypatch, epochs, second):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
+    made = machine(of_plan=lambda plan: second)
+    began = made.now
+    chosen(epochs)
+    run = 3 * epochs * second
+    spent = made.now - began
+    if 0.03 * 3 * epochs < 3:
+        assert made.tried == []
+    else:
+        assert made.tried
+        # What has begun is ended; without two passes of what is described nothing would be known.
+        assert spent <= max(min(10.0, 0.03 * run) + second, 2 * second) + 1e-6
+        if 0.03 * run > 40 * second and second < 0.2:
+            assert len(made.tried) == 7  # of every kind, and another number of threads
+
+
+def test_fused_layers_are_tried_where_they_are_ready(machine, monkeypatch):
+    monkeypatch.setattr(choosing, "ready", lambda patience: True)
+    made = machine(of_plan=lambda plan: MILLI * (0.5 if plan.fused else 1.0))
+    assert chosen() == Plan(fused=1)
+    assert sum(plan.fused > 0 for plan in made.tried) == 1
+    for options in ({"precision": "bf16"}, {"memory_format": LAST}):
+        made.tried.clear()
+        assert not chosen(**options).fused
+        assert not any(plan.fused for plan in made.tried)
+    assert chosen(precision="fp32", memory_format="contiguous") == Plan(fused=1)
+    assert chosen(threads=3) == Plan(fused=3)
+
+
+def test_the_promising_come_first(machine):
+    made = machine(of_plan=lambda plan: 1.0)
+    chosen(LONG)
+    assert made.tried == [Plan(), Plan(precision="bf16", memory_format=LAST)]
+
+
+def test_a_micro_batch_is_kept_and_measured(machine, monkeypatch):
+    sizes = []
+    machine({("bf16", LAST): 0.1 * MILLI, ("fp32", "contiguous"): MILLI})
+    inner = Bench.measure
+
+    def measure(bench, *rest):
+        sizes.append(len(bench.images))
+        return inner(bench, *rest)
+
+    monkeypatch.setattr(Bench, "measure", measure)
+    plan = chosen(micro_batch=4)
+    assert (plan.micro_batch, plan.precision) == (4, "bf16")
+    assert set(sizes) == {4}
+
+
+def test_a_plain_run_measures_nothing(machine):
+    made = machine({("bf16", LAST): 1e-9})
+    assert chosen(plan="plain") == Plan()
+    assert chosen(plan="plain", precision="bf16", memory_format="contiguous") == Plan(precision="bf16")
+    assert made.tried == []
+
+
+def test_a_table_of_all_plans(machine):
+    made = machine({("bf16", LAST): 0.25, ("fp32", LAST): 0.5})
+    table = measure_plans(tiny(), config=quick(plan="auto", batch_size=8))
+    assert (table.network, table.batch_size, table.device) == ("tiny", 8, "cpu")
+    assert [row.plan for row in table.rows] == made.tried
+    assert table.rows[0].plan == Plan()
+    assert table.chosen == Plan(precision="bf16", memory_format=LAST)
+    data = json.loads(json.dumps(table.to_data()))
+    assert [row["speedup"] for row in data["plans"]][:3] == [1.0, 4.0, 2.0]
+    assert [row["chosen"] for row in data["plans"]].count(True) == 1
+    lines = str(table).splitlines()
+    assert [line for line in lines if line.startswith("→")] == [
+        f"→ {'bf16, channels last, 1 thread':<40}{250.0:9.1f}   4.00×"
+    ]
+    measure_plans(tiny(), config=quick(plan="auto", batch_size=8))
+    assert len(made.tried) == 2 * len(table.rows)  # always anew
+
+
+def test_a_table_says_what_is_not_used_and_why(machine):
+    made = machine()
+    made.changes = {("bf16", LAST): {"failure": "ValueError: no half"}, ("fp32", LAST): {"deviation": FAR}}
+    table = measure_plans(tiny(), toy_source(), quick(plan="auto"))
+    lines = str(table).splitlines()
+    at = next(i for i, line in enumerate(lines) if line.startswith("  bf16, channels last"))
+    assert lines[at + 1] == "    not used: ValueError: no half"
+    at = next(i for i, line in enumerate(lines) if line.startswith("  fp32, channels last"))
+    assert lines[at].endswith("  5.0e-01   0.0e+00    0.0e+00")
+    assert lines[at + 1] == "    not used: off by 0.5 of the layer conv, and 0.1 is accepted"
+
+
+def test_measuring_draws_nothing_from_the_random_state(machine):
+    machine()
+    before = torch.get_rng_state()
+    tried(prepared())
+    assert torch.equal(torch.get_rng_state(), before)

@@ -11,16 +11,14 @@ from striate.train.plan.measuring import Bench
 
 
 @pytest.fixture
-def own_known(tmp_path, monkeypatch):
-    """Begin with nothing known, and one thread."""
+def machine(tmp_path, monkeypatch):
+    """Return a function that makes a machine of given times, by (precision, memory format); the rest takes 1 s.
+
+    Nothing is known of it yet, and it has one thread.
+    """
     monkeypatch.setenv("STRIATE_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
     monkeypatch.setattr(choosing, "ready", lambda patience: False)  # the code of fused layers
-
-
-@pytest.fixture
-def machine(own_known, monkeypatch):
-    """Return a function that makes a machine of given times, by (precision, memory format); the rest takes 1 s."""
 
     def make(times=None, of_plan=None):
         def seconds(plan):

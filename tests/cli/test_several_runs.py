@@ -153,7 +153,7 @@ def test_several_labels(striate, tmp_path):
     assert (done.status, done.err) == (0, "")
     lines = done.out.splitlines()
     assert lines[1].startswith("note: an image may have several labels")
-    assert ", mean average precision " in lines[2]
+    assert ", mean average precision " in lines[3]
     assert "best val mean average precision" in done.out
     shown = striate("eval", out)
     assert shown.out.startswith("test: mean average precision ")

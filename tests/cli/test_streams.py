@@ -38,8 +38,9 @@ def test_a_file_gets_the_lines_also_where_the_bar_is_drawn_on_a_terminal(folder)
     lines = (folder / "log").read_text().splitlines()
     assert done.returncode == 0
     assert lines[0] == "tiny: 410 parameters, 1,149 train, 289 val images, on cpu"
-    assert lines[1].startswith("warning: step 1: the loss begins at ")
-    assert lines[2].startswith("epoch 1: val loss ")
+    assert lines[1].startswith("plan: ")
+    assert lines[2].startswith("warning: step 1: the loss begins at ")
+    assert lines[3].startswith("epoch 1: val loss ")
     assert lines[-2:] == ["run folder: runs/tiny-1", "summary: runs/tiny-1/summary.html"]
 
 
@@ -50,6 +51,7 @@ def test_a_pipe_gets_each_line_at_once(folder):
     ) as process:
         try:
             assert process.stdout.readline().startswith("tiny: 410 parameters")
+            assert process.stdout.readline().startswith("plan: ")
             assert process.stdout.readline().startswith("warning: step 1: the loss begins at ")
             assert process.stdout.readline().startswith("epoch 1: ")
             assert process.poll() is None, "the run was to go on"

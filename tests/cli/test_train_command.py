@@ -178,12 +178,13 @@ def test_what_it_prints(striate, data, net, tmp_path):
     (data / "train" / "cat" / "bad.png").write_text("x")
     out = tmp_path / "run"
     arguments = ["--epochs", 2, "--batch-size", 8, "--device", "cpu", "--skip-bad-images"]
+    arguments += ["--plan", "plain"]
     done = striate("train", net, "--data", f"folder:{data}", "--out", out, *arguments)
     assert (done.status, done.err) == (0, "")
     lines = done.out.splitlines()
     assert lines[0] == "tiny: 114 parameters, 16 train, 16 val images, on cpu"
     assert lines[1].startswith("note: left out 1 images that cannot be read: ")
-    assert lines[2] == "plan: fp32, contiguous, 1 thread"  # of four steps nothing is measured
+    assert lines[2] == "plan: fp32, contiguous, 1 thread"
     assert [line.split(":")[0] for line in lines[3:5]] == ["epoch 1", "epoch 2"]
     assert lines[3].endswith("  best")
     assert lines[5].startswith("done after 4 steps, ")

@@ -192,7 +192,7 @@ class Loop:
             "params": sum(p.numel() for p in self.module.parameters()),
             "device": str(self.prepared.device),
             "threads": self.prepared.plan.threads,
-            "plan": str(self.prepared.plan),
+            "plan": str(self.stepper.execution.plan),
             "steps": self.steps,
             "epochs": self.config.epochs,
             "sizes": self.prepared.record.sizes,
@@ -210,8 +210,8 @@ class Loop:
                 raise lost from None
             if not _is_out_of_memory(error):
                 raise
-            reason = str(error).splitlines()[0]
-            if self.stepper.execution.plan.micro_batch == 1:
+            reason = _first_line(error)
+            if (self.stepper.execution.plan.micro_batch or self.config.batch_size) == 1:
                 told = f"not enough memory for one image at a time: {reason}. Use a smaller network or input."
             else:
                 size = self.config.batch_size
@@ -259,7 +259,7 @@ class Loop:
                 alone = self.peers.world.size == 1
                 if not _is_out_of_memory(error) or not alone or (size := self.stepper.halve()) is None:
                     raise
-                reason = str(error).splitlines()[0]
+                reason = _first_line(error)
             self.progress = replace(self.progress, micro_batch=size)
             step, plan = self.progress.step, str(self.stepper.execution.plan)
             self.untold.append(Replanned(step=step, plan=plan, micro_batch=size, reason=reason))
@@ -386,6 +386,10 @@ class Loop:
     def _share_weights(self) -> None:
         """Have the module of every process be as the one of that which kept the weights."""
         self.peers.spread((*self.module.parameters(), *self.module.buffers()))
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _is_out_of_memory(error: Exception) -> bool:

@@ -172,15 +172,19 @@ def test_a_checkpoint_of_a_run_with_memory_enough_says_none(tmp_path):
     )
 
 
-@pytest.mark.parametrize("options", [{}, {"micro_batch": 1}], ids=["halved", "asked for"])
-def test_no_memory_for_a_single_image(tmp_path, options):
+@pytest.mark.parametrize(
+    ("options", "sizes"),
+    [({}, [16, 8, 4, 2, 1]), ({"micro_batch": 1}, [1]), ({"batch_size": 1}, [1])],
+    ids=["halved", "asked for", "a batch of one"],
+)
+def test_no_memory_for_a_single_image(tmp_path, options, sizes):
     module = Exhausted(0)
     events = train(module, toy_source(), quick(**options), tmp_path / "run")
     assert type(next(events)).__name__ == "Started"
     assert message_of(TrainingError, next, events) == (
         f"not enough memory for one image at a time: {TEXT}. Use a smaller network or input."
     )
-    assert module.sizes == ([16, 8, 4, 2, 1] if not options else [1])
+    assert module.sizes == sizes
     assert next(events, None) is None
 
 

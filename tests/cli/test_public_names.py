@@ -12,9 +12,11 @@ import striate as st
 PROMISED = """
     Network Sequential Residual Concat Repeat AuxHead Conv Linear MaxPool AvgPool GlobalAvgPool BatchNorm
     LocalResponseNorm Dropout Flatten Identity ReLU LeakyReLU ELU GELU SiLU Sigmoid Softplus Tanh Softmax
-    analyze Analysis compare Comparison build load_weights save_weights train fit resume Run TrainConfig plan Plan PlanTable
+    analyze Analysis compare Comparison build load_weights save_weights train fit resume Run TrainConfig
+    plan Plan PlanTable
     Evaluation Prediction Classifier pretrained zoo optimize Optimized WeightMapping
-    StriateError ChangedError ConfigError DataError DescriptionError DistributedError RunError ShapeError TrainingError WeightsError
+    StriateError ChangedError ConfigError DataError DescriptionError DistributedError RunError ShapeError
+    TrainingError WeightsError
     check NetworkReport sanity Sanity Summary cross_validate fit_ensemble Ensemble find_lr diff RunDiff __version__
     GRU LSTM RBF RNN SELU AdaptiveAvgPool AdaptiveMaxPool ChannelPool ConvTranspose DepthwiseConv
     DropConnect Embedding GaussianNoise GlobalMaxPool GroupNorm HardSigmoid InstanceNorm LastStep

@@ -28,6 +28,7 @@ _ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": torch.relu,
     "tanh": torch.tanh,
 }
+_CORES = os.cpu_count() or 1
 _PART = 32  # images; so many are worth the 10 µs of a call
 
 _pool: ThreadPoolExecutor | None = None
@@ -170,9 +171,9 @@ def _in_parts(work: Callable[[int, slice], None], count: int, threads: int | Non
         for number, part in left:
             work(number, part)
 
-    threads = min(threads or torch.get_num_threads(), os.cpu_count() or 1, len(parts))
+    threads = min(threads or torch.get_num_threads(), _CORES, len(parts))
     if threads > 1 and _pool is None:
-        _pool = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="striate-fused")
+        _pool = ThreadPoolExecutor(_CORES, thread_name_prefix="striate-fused")
     others = [_pool.submit(take) for _ in range(threads - 1)] if _pool else []
     take()
     for other in others:

@@ -33,9 +33,10 @@ __all__ = ["measure_plans", "planned", "tried"]
 
 _SHARE, _SECONDS = 0.03, 10.0  # of a run, at most, for trying
 _REPEATS = 5
+_LEAST = 0.1  # seconds for which each is timed, if there is time for that
 _WORTH_LOADING = 20.0  # seconds of a run for which the code of fused layers is loaded
 _FIRST = 3  # passes of what is described, which tell how much may be spent
-_FASTER = 1.03  # than images as they are described
+_FASTER = 1.05  # than images as they are described, and than as many threads as suit the arithmetic
 _ROUNDED = 1.1  # than float32, which is not left for less
 
 
@@ -167,6 +168,7 @@ def _fastest(rows: Sequence[Measured], prepared: Prepared, steps: int | None) ->
     def cost(row: Measured) -> float:
         factor = 1.0 if row.plan.precision == "fp32" else _ROUNDED
         factor *= 1.0 if row.plan.memory_format == "contiguous" else _FASTER
+        factor *= 1.0 if row.plan.fused or row.plan.threads == prepared.plan.threads else _FASTER
         prepared_once = row.plan.compiled_from is not None or row.plan.fused
         once = row.preparation / steps if steps is not None and prepared_once else 0.0
         return _seconds(row) * factor + once
@@ -189,16 +191,19 @@ def _measured(prepared: Prepared, steps: int | None, before: Sequence[Measured])
     reference = _seconds(found[bench.described])
     budget = None if steps is None else _budget(found[bench.described], steps)
     end = math.inf if budget is None else began + budget
+    least = _LEAST if budget is None else min(_LEAST, budget / 20)
 
     def try_each(plans: Iterable[Plan]) -> None:
         for plan in plans:
             if time.perf_counter() + 2 * reference > end:  # it would be over before anything is timed
                 return
-            found[plan] = bench.measure(plan, _REPEATS, end)
+            found[plan] = bench.measure(plan, _REPEATS, end, least)
 
     if math.isfinite(reference):
         if steps is None or steps * reference > _WORTH_LOADING:
-            ready(None if budget is None else budget)
+            ready(None if budget is None else budget / 2)
+        if steps is not None and _REPEATS * reference < least:
+            try_each([bench.described])  # as often as the others
         try_each(_candidates(prepared))
         best = _best(found, prepared)
         try_each(replace(best, threads=threads) for threads in _other_threads(prepared, best.threads))
@@ -229,11 +234,13 @@ def _candidates(prepared: Prepared) -> Iterator[Plan]:
     fusable = wanted.precision in ("auto", "fp32") and wanted.memory_format in ("auto", "contiguous")
     if prepared.device.type == "cpu" and fusable and ready(0):
         yield Plan(fused=_cores(prepared), threads=1)
+    images = any(weight.ndim == 4 for weight in prepared.module.parameters())
     for precision, memory_format in _PROMISING:
         if (
             precision in allowed_precisions(prepared.device)
             and wanted.precision in ("auto", precision)
             and wanted.memory_format in ("auto", memory_format)
+            and (memory_format == "contiguous" or images)
         ):
             yield Plan(precision=precision, memory_format=memory_format, threads=threads)
 

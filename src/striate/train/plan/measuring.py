@@ -20,6 +20,7 @@ from striate.train.plan.plan import Plan
 __all__ = ["Bench", "Measured"]
 
 _CHECKED = 32  # images
+_MOST = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,13 +68,14 @@ class Bench:
         self.described = described
         self._checker: Checker | None = None
 
-    def measure(self, plan: Plan, repeats: int, until: float = math.inf) -> Measured:
+    def measure(self, plan: Plan, repeats: int, until: float = math.inf, least: float = 0.0) -> Measured:
         """Try ``plan``.
 
         Args:
             plan: How to compute.
-            repeats: How often to time it, after a step that does not count.
+            repeats: How often to time it at the least, after a step that does not count.
             until: When to stop, of `time.perf_counter`; it is timed at least once.
+            least: Seconds to time it all together, as what is quick differs much; not more than `_MOST` times.
         """
         whole = replace(plan, micro_batch=None)
         device = self.images.device
@@ -91,7 +93,11 @@ class Bench:
                 self._timed(execution, images)
                 preparation = time.perf_counter() - began
                 seconds = [self._timed(execution, images)]
-                while len(seconds) < repeats and time.perf_counter() < until:
+                while (
+                    (len(seconds) < repeats or sum(seconds) < least)
+                    and len(seconds) < _MOST
+                    and time.perf_counter() < until
+                ):
                     seconds.append(self._timed(execution, images))
         except Exception as error:  # the module, or a compiler, may raise anything
             lines = str(error).strip().splitlines() or [""]

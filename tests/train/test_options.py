@@ -116,6 +116,7 @@ BAD = [
     ("threads", 0, "greater than or equal to 1"),
     ("keep_best", 0, "greater than or equal to 1"),
     ("skip_bad_images", 1, "a valid boolean"),
+    ("sync_batchnorm", 1, "a valid boolean"),
 ]
 
 

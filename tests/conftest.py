@@ -10,9 +10,12 @@ from toys import trained
 
 from striate.cli import main
 
-# No test is timed, not by hypothesis either: the machine may be busy.
-settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("untimed")
+# No test is timed, not by hypothesis either: the machine may be busy. And all runs see the same examples, so that what
+# fails, fails again; pytest --hypothesis-profile=explore looks at others.
+untimed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("same", untimed, derandomize=True)
+settings.register_profile("explore", untimed)
+settings.load_profile("same")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -47,8 +47,12 @@ def _all(of: object, tensors: tuple[Tensor, ...], block: Block, gradient: Tensor
 
 def _assert_near(found: list[Tensor], wanted: list[Tensor], tolerance: float = ROUNDING) -> None:
     for one, other in zip(found, wanted, strict=True):
-        assert one.shape == other.shape
-        assert (one.double() - other.double()).abs().max() <= tolerance * max(other.abs().max(), 1e-3)
+        _assert_within(one, other, tolerance * max(float(other.abs().max()), 1e-3))
+
+
+def _assert_within(found: Tensor, wanted: Tensor, error: float) -> None:
+    assert found.shape == wanted.shape
+    assert (found.double() - wanted.double()).abs().max() <= error
 
 
 @settings(deadline=None, max_examples=60)
@@ -83,7 +87,10 @@ def test_any_shape_gives_what_torch_gives_in_float64(
     found = _all(conv_pool, tensors, block, gradient)
     exact = _all(_in_order, tuple(tensor.double() for tensor in tensors), block, gradient.double())
     if activation == "tanh":
-        _assert_near(found, exact)
+        given, most = gradient.abs(), tensors[1].abs().sum()  # sums may cancel: what rounds is what was added
+        scales = [1.0, float(given.max() * most), float(given.sum()), float(given.sum())]
+        for one, other, scale in zip(found, exact, scales, strict=True):
+            _assert_within(one, other, ROUNDING * scale)
     else:
         assert all(torch.equal(one.double(), other) for one, other in zip(found, exact, strict=True))
 

@@ -50,7 +50,7 @@ def timed(monkeypatch):
         most_gradients=0.5,
     )
 
-    def measure(self, plan, repeats, until=0.0, least=0.0):
+    def measure(self, plan, repeats, until=0.0, least=0.0, slowest=0.0):
         fast = (plan.precision, plan.memory_format) == ("bf16", "channels_last")
         wrong = (plan.precision, plan.memory_format) == ("bf16", "contiguous")
         seconds = 0.02 if fast else 0.2
@@ -123,8 +123,8 @@ def test_another_input(striate, net):
 
 
 OPTIONS = [
-    (("--precision", "fp8"), 2, "'auto', 'fp32', 'tf32', 'bf16-math' or 'bf16'"),
-    (("--precision", "tf32"), 1, "precision='tf32': must be fp32, bf16-math, bf16 on cpu."),
+    (("--precision", "fp8"), 2, "'auto', 'fp32', 'tf32', 'bf16-math', 'bf16' or 'fp16'"),
+    (("--precision", "tf32"), 1, "precision='tf32': must be fp32, bf16-math, bf16, fp16 on cpu."),
     (("--memory-format", "nhwc"), 2, "'auto', 'contiguous' or 'channels_last'"),
     (("--compile", "maybe"), 2, "'auto', 'on' or 'off'"),
     (("--plan", "fast"), 2, "'auto' or 'plain'"),

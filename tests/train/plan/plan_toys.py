@@ -35,7 +35,7 @@ def prepared(network=None, source=None, **options):
     return prepare(network or tiny(), source or toy_source(), quick(**{"plan": "auto"} | options))
 
 
-def reading(plan, seconds, preparation=0.0, deviation=None, failure=""):
+def reading(plan, seconds, preparation=0.0, deviation=None, failure="", unchecked=False):
     """Return what a bench would say of a plan that takes so long."""
     return Measured(
         plan=plan,
@@ -44,6 +44,7 @@ def reading(plan, seconds, preparation=0.0, deviation=None, failure=""):
         repeats=1,
         deviation=deviation,
         failure=failure,
+        unchecked=unchecked,
     )
 
 

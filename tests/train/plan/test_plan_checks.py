@@ -360,6 +360,24 @@ def test_the_least_of_the_times_counts(monkeypatch):
     assert (measured.seconds, measured.repeats, measured.deviation, measured.refused) == (3.0, 3, None, "")
 
 
+def test_a_part_of_a_batch_tells_what_the_whole_would_take(monkeypatch):
+    tried = bench(tiny_module()).of(2)
+    assert (tried.images.shape[0], tried.size) == (2, 8)
+    torch.testing.assert_close(tried.images, batch()[0][:2], rtol=0, atol=0)
+    times = iter([9.0, 0.5, 0.25])
+    monkeypatch.setattr(type(tried), "_timed", lambda *_: next(times))
+    assert tried.measure(Plan(), 2).seconds == 1.0
+
+
+def test_what_is_of_no_use_is_neither_timed_again_nor_checked(monkeypatch):
+    tried = bench(tiny_module())
+    monkeypatch.setattr(type(tried), "_timed", lambda *_: 2.0)
+    monkeypatch.setattr(type(tried), "_deviation", lambda *_: pytest.fail("it was checked"))
+    measured = tried.measure(HALF, 5, slowest=2.0)
+    assert (measured.repeats, measured.deviation) == (1, None)
+    assert measured.refused == "slower, so its numbers were not checked"
+
+
 def test_no_more_is_timed_than_there_is_time_for():
     measured = bench(tiny_module()).measure(HALF, 50, until=0.0)
     assert measured.repeats == 1

@@ -36,6 +36,9 @@ _REPEATS = 5
 _LEAST = 0.1  # seconds for which each is timed, if there is time for that
 _WORTH_LOADING = 20.0  # seconds of a run for which the code of fused layers is loaded
 _FIRST = 3  # passes of what is described, which tell how much may be spent
+_FEW = 4  # images, which tell whether a batch is quick
+_LEAST_IMAGES = 2  # which some normalization needs
+_PASS = 0.2  # seconds of a pass of a batch; what takes longer is tried on a part of it
 _FASTER = 1.05  # than images as they are described, and than as many threads as suit the arithmetic
 _ROUNDED = 1.1  # than float32, which is not left for less
 
@@ -62,8 +65,8 @@ class _Known(BaseModel):
 def planned(prepared: Prepared) -> Prepared:
     """Return ``prepared`` with the fastest plan for its run, if one is to be looked for.
 
-    Trying takes 3 % of what the run will take, and at most 10 s; for less than 100 steps nothing is tried. Nor is what
-    compiles, as that takes a minute: it is used where `measure_plans` found it to be faster, by more than it takes.
+    Trying takes 3 % of what the run will take, and at most 10 s. What compiles is not tried, as that takes a minute: it
+    is used where `measure_plans` found it to be faster, by more than it takes.
     """
     config = prepared.record.training
     if config.execution.plan == "plain" or prepared.device.type not in ("cpu", "cuda"):
@@ -132,7 +135,7 @@ def _sought(prepared: Prepared) -> tuple[str, str]:
 
 def _enough(known: _Known, prepared: Prepared, steps: int) -> bool:
     """Return whether a run of ``steps`` could not try much more than was tried."""
-    if _SHARE * steps < _FIRST:
+    if _SHARE * steps < 2 * _FEW / max(_FEW, _size(prepared)):  # to know what a step takes
         return True
     pairs = zip(known.sought, _sought(prepared), strict=True)
     if not known.rows or not all(before in ("auto", now) for before, now in pairs):
@@ -165,17 +168,23 @@ def _fastest(rows: Sequence[Measured], prepared: Prepared, steps: int | None) ->
     if wanted.compile == "off":
         compiled = []
 
-    def cost(row: Measured) -> float:
-        factor = 1.0 if row.plan.precision == "fp32" else _ROUNDED
-        factor *= 1.0 if row.plan.memory_format == "contiguous" else _FASTER
-        factor *= 1.0 if row.plan.fused or row.plan.threads == prepared.plan.threads else _FASTER
-        prepared_once = row.plan.compiled_from is not None or row.plan.fused
-        once = row.preparation / steps if steps is not None and prepared_once else 0.0
-        return _seconds(row) * factor + once
-
-    best = min([*eager, *compiled], key=cost, default=None)
+    best = min([*eager, *compiled], key=lambda row: _cost(row, prepared) + _once(row, steps), default=None)
     plan = prepared.plan if best is None else best.plan
     return replace(plan, compiled_from=0) if wanted.compile == "on" else plan
+
+
+def _cost(row: Measured, prepared: Prepared) -> float:
+    """Return seconds of a step, and more for what must be faster by a margin."""
+    factor = 1.0 if row.plan.precision == "fp32" else _ROUNDED
+    factor *= 1.0 if row.plan.memory_format == "contiguous" else _FASTER
+    factor *= 1.0 if row.plan.fused or row.plan.threads == prepared.plan.threads else _FASTER
+    return _seconds(row) * factor
+
+
+def _once(row: Measured, steps: int | None) -> float:
+    """Return the share of a step in what is prepared once."""
+    prepared_once = row.plan.compiled_from is not None or row.plan.fused
+    return row.preparation / steps if steps is not None and prepared_once else 0.0
 
 
 def _seconds(row: Measured) -> float:
@@ -186,21 +195,34 @@ def _measured(prepared: Prepared, steps: int | None, before: Sequence[Measured])
     """Try plans, and return them with those that were tried ``before``, the one that is described first."""
     began = time.perf_counter()
     bench = _bench(prepared)
-    repeats, until = (_REPEATS, math.inf) if steps is None else (_FIRST - 1, began + _SECONDS)
-    found = {bench.described: bench.measure(bench.described, repeats, until)}
+    budget, end = None, math.inf
+    if steps is not None:
+        pace = bench.of(_FEW).measure(bench.described, 1)
+        budget = _budget(pace, steps)
+        bench = _of_quick_passes(bench, _seconds(pace))
+        if time.perf_counter() - began + _FIRST * _seconds(pace) * _part(bench) > budget:
+            return _Known(rows=(pace,), budget=budget, sought=_sought(prepared))
+        end = began + _SECONDS
+    repeats = _REPEATS if budget is None else _FIRST - 1
+    found = {bench.described: bench.measure(bench.described, repeats, end)}
     reference = _seconds(found[bench.described])
-    budget = None if steps is None else _budget(found[bench.described], steps)
-    end = math.inf if budget is None else began + budget
+    if steps is not None:
+        budget = _budget(found[bench.described], steps)
+        end = began + budget
     least = _LEAST if budget is None else min(_LEAST, budget / 20)
 
     def try_each(plans: Iterable[Plan]) -> None:
         for plan in plans:
-            if time.perf_counter() + 2 * reference > end:  # it would be over before anything is timed
+            if (
+                time.perf_counter() + 2 * reference * _part(bench) > end
+            ):  # it would be over before anything is timed
                 return
-            found[plan] = bench.measure(plan, _REPEATS, end, least)
+            free = steps is None or plan == bench.described
+            slowest = math.inf if free else min(_cost(row, prepared) for row in _usable(found))
+            found[plan] = bench.measure(plan, _REPEATS, end, least, slowest)
 
     if math.isfinite(reference):
-        if steps is None or steps * reference > _WORTH_LOADING:
+        if steps is None or (steps * reference > _WORTH_LOADING and _part(bench) == 1):
             ready(None if budget is None else budget / 2)
         if steps is not None and _REPEATS * reference < least:
             try_each([bench.described])  # as often as the others
@@ -213,18 +235,40 @@ def _measured(prepared: Prepared, steps: int | None, before: Sequence[Measured])
     return _Known(rows=(*found.values(), *kept.values()), budget=budget, sought=_sought(prepared))
 
 
+def _usable(found: Mapping[Plan, Measured]) -> list[Measured]:
+    return [row for row in found.values() if not row.refused]
+
+
 def _best(found: Mapping[Plan, Measured], prepared: Prepared) -> Plan:
     """Return the fastest so far of those that are not compiled."""
     return replace(_fastest(tuple(found.values()), prepared, None), compiled_from=None, micro_batch=None)
+
+
+def _size(prepared: Prepared) -> int:
+    """Return how many images are computed at a time."""
+    return prepared.plan.micro_batch or prepared.record.training.batch_size
 
 
 def _bench(prepared: Prepared) -> Bench:
     config = prepared.record.training
     batch = Batches(prepared.train, config.batch_size, config.seed, config.loss.sampling)[0]
     images, targets = prepared.inputs(batch, prepared.share)
-    size = prepared.plan.micro_batch or len(images)
+    size = _size(prepared)
     described = Plan(threads=prepared.plan.threads)
     return Bench(prepared.module, prepared.loss, images[:size], targets[:size], described)
+
+
+def _of_quick_passes(bench: Bench, whole: float) -> Bench:
+    """Return a bench whose passes take `_PASS` seconds at most, or are of the least; a batch takes ``whole``."""
+    if not _PASS < whole < math.inf:
+        return bench
+    fitting = 2 ** math.floor(math.log2(bench.size * _PASS / whole))
+    return bench.of(max(_LEAST_IMAGES, fitting))
+
+
+def _part(bench: Bench) -> float:
+    """Return the share of the batch that is tried."""
+    return len(bench.images) / bench.size
 
 
 def _candidates(prepared: Prepared) -> Iterator[Plan]:
@@ -265,7 +309,7 @@ def _key(prepared: Prepared) -> list[Any]:
     shapes = [[name, list(p.shape), p.requires_grad] for name, p in prepared.module.named_parameters()]
     return [
         "plan",
-        3,  # to be counted up where what is measured, or how, is another
+        4,  # to be counted up where what is measured, or how, is another
         network.digest if network else [repr(prepared.module), shapes],
         list(record.preprocess.shape),
         record.training.batch_size,

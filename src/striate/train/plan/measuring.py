@@ -28,10 +28,12 @@ class Measured:
     """A plan that was tried.
 
     Attributes:
-        seconds: Of a forward and a backward pass, the least of ``repeats``; None if it could not be done.
+        seconds: Of a forward and a backward pass, the least of ``repeats``; None if it could not be done. If it was
+            timed on a part of a batch, what the whole would take.
         preparation: Seconds of the passes before, which compile what is to be compiled.
         deviation: From the plan that computes as described; None for that plan itself.
         failure: Why it could not be done; empty if it could.
+        unchecked: Whether it was too slow to be looked at more closely.
     """
 
     plan: Plan
@@ -40,10 +42,13 @@ class Measured:
     repeats: int = 0
     deviation: Deviation | None = None
     failure: str = ""
+    unchecked: bool = False
 
     @property
     def refused(self) -> str:
         """Why it must not be used; empty if it may."""
+        if self.unchecked:
+            return "slower, so its numbers were not checked"
         return self.failure or (self.deviation.problem if self.deviation else "")
 
 
@@ -53,22 +58,42 @@ class Bench:
     Args:
         module: On its device.
         loss: Of logits and targets.
-        images: A batch as the network takes it.
+        images: A batch as the network takes it, or the first of it.
         targets: Of these images.
         described: The plan that computes as described, in float32.
+        size: Of the batch; None means that these are all of it.
     """
 
     def __init__(
-        self, module: nn.Module, loss: Loss, images: Tensor, targets: Tensor, described: Plan
+        self,
+        module: nn.Module,
+        loss: Loss,
+        images: Tensor,
+        targets: Tensor,
+        described: Plan,
+        size: int | None = None,
     ) -> None:
         self.module = module
         self.loss = loss
+        self.size = size or len(images)
         self.images = images
         self.targets = targets
         self.described = described
         self._checker: Checker | None = None
 
-    def measure(self, plan: Plan, repeats: int, until: float = math.inf, least: float = 0.0) -> Measured:
+    def of(self, count: int) -> Bench:
+        """Return what tries plans on the first ``count`` images, and tells what the batch would take."""
+        images, targets = self.images[:count], self.targets[:count]
+        return Bench(self.module, self.loss, images, targets, self.described, self.size)
+
+    def measure(
+        self,
+        plan: Plan,
+        repeats: int,
+        until: float = math.inf,
+        least: float = 0.0,
+        slowest: float = math.inf,
+    ) -> Measured:
         """Try ``plan``.
 
         Args:
@@ -76,17 +101,16 @@ class Bench:
             repeats: How often to time it at the least, after a step that does not count.
             until: When to stop, of `time.perf_counter`; it is timed at least once.
             least: Seconds to time it all together, as what is quick differs much; not more than `_MOST` times.
+            slowest: Seconds of a batch, with which it is of no use: then it is timed once, and not checked.
         """
         whole = replace(plan, micro_batch=None)
         device = self.images.device
+        scale = self.size / len(self.images)
         try:
             with whole.applied(device), self._unchanged():
                 if plan.fused and not fuse_for_training(self.module, self.images):
                     return Measured(plan=plan, seconds=None, failure="it has no layers that can be fused")
                 unfuse(self.module)
-                deviation = self._deviation(whole)
-                if deviation is not None and deviation.rounds_nothing:
-                    return Measured(plan=plan, seconds=None, failure="this device computes it in float32")
                 execution = Execution(self.module, self.loss, whole, device)
                 images = execution.taken(self.images)
                 began = time.perf_counter()
@@ -94,20 +118,27 @@ class Bench:
                 preparation = time.perf_counter() - began
                 seconds = [self._timed(execution, images)]
                 while (
-                    (len(seconds) < repeats or sum(seconds) < least)
+                    min(seconds) * scale < slowest
+                    and (len(seconds) < repeats or sum(seconds) < least)
                     and len(seconds) < _MOST
                     and time.perf_counter() < until
                 ):
                     seconds.append(self._timed(execution, images))
+                unfuse(self.module)
+                useful = min(seconds) * scale < slowest
+                deviation = self._deviation(whole) if useful else None
+                if deviation is not None and deviation.rounds_nothing:
+                    return Measured(plan=plan, seconds=None, failure="this device computes it in float32")
         except Exception as error:  # the module, or a compiler, may raise anything
             lines = str(error).strip().splitlines() or [""]
             return Measured(plan=plan, seconds=None, failure=f"{type(error).__name__}: {lines[0]:.200}")
         return Measured(
             plan=plan,
-            seconds=min(seconds),
+            seconds=min(seconds) * scale,
             preparation=preparation,
             repeats=len(seconds),
             deviation=deviation,
+            unchecked=not useful,
         )
 
     def _deviation(self, plan: Plan) -> Deviation | None:

@@ -9,7 +9,7 @@ import yaml
 from toys import stripes, tiny
 
 from striate.train.config import ExecutionConfig
-from striate.train.plan import Plan, choosing, execution
+from striate.train.plan import Plan, execution, searching
 from striate.train.plan.checking import Deviation
 from striate.train.plan.measuring import Bench, Measured
 
@@ -20,7 +20,7 @@ FIELDS = ["precision", "memory_format", "threads", "fused", "ahead", "compiled_f
 def nothing_known(tmp_path, monkeypatch):
     monkeypatch.setenv("STRIATE_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
-    monkeypatch.setattr(choosing, "ready", lambda patience: False)  # the code of fused layers
+    monkeypatch.setattr(searching, "ready", lambda patience: False)  # the code of fused layers
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 import torch
 from plan_machine import Machine
 
-from striate.train.plan import choosing
+from striate.train.plan import searching
 from striate.train.plan.measuring import Bench
 
 
@@ -18,14 +18,14 @@ def machine(tmp_path, monkeypatch):
     """
     monkeypatch.setenv("STRIATE_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
-    monkeypatch.setattr(choosing, "ready", lambda patience: False)  # the code of fused layers
+    monkeypatch.setattr(searching, "ready", lambda patience: False)  # the code of fused layers
 
     def make(times=None, of_plan=None):
         def seconds(plan):
             return (times or {}).get((plan.precision, plan.memory_format), 1.0)
 
         made = Machine(of_plan or seconds)
-        monkeypatch.setattr(choosing, "time", SimpleNamespace(perf_counter=made.perf_counter))
+        monkeypatch.setattr(searching, "time", SimpleNamespace(perf_counter=made.perf_counter))
         monkeypatch.setattr(Bench, "measure", lambda bench, *rest: made.measure(bench, *rest))
         return made
 

@@ -11,7 +11,7 @@ from toys import NAMES, quick, stripes, tiny, toy_source
 
 from striate.data import ArraySource
 from striate.train import measure_plans
-from striate.train.plan import Plan, asking, choosing
+from striate.train.plan import Plan, asking, searching
 from striate.train.plan.checking import Deviation
 from striate.train.plan.choosing import tried
 from striate.train.plan.measuring import Bench
@@ -168,7 +168,7 @@ def test_trying_takes_a_share_of_the_run_and_ten_seconds(machine, monkeypatch, e
 
 
 def test_fused_layers_are_tried_where_they_are_ready(machine, monkeypatch):
-    monkeypatch.setattr(choosing, "ready", lambda patience: True)
+    monkeypatch.setattr(searching, "ready", lambda patience: True)
     made = machine(of_plan=lambda plan: MILLI * (0.5 if plan.fused else 1.0))
     assert chosen() == Plan(fused=1)
     assert sum(plan.fused > 0 for plan in made.tried) == 1

@@ -28,9 +28,8 @@ from striate.data import (
     open_source,
     open_split,
 )
-from striate.data.augment import fitted, recipe
+from striate.data.augment import fitted, recipe, sampling
 from striate.data.augment.effects import RandomCrop
-from striate.data.augment.sampling import ready
 from striate.errors import ConfigError, DataError, bad_argument, listed
 from striate.nn import INITS, build, unit_variance
 from striate.spec import Network
@@ -248,7 +247,7 @@ def _notes(
         yield f"the images are stored in the size that is wanted, so resize={policy} changes none"
     if preprocess.stored is None and RandomCrop(margin=0) in record.augment.effects:
         yield "the recipe crops images without a margin, and they have no more than the network's size; see stored_size"
-    if record.augment.effects and not ready(_PATIENCE):
+    if record.augment.effects and not sampling.ready(_PATIENCE) and sampling.prepare().is_alive():
         yield "the augmentation is being compiled, once on this machine, which takes some ten seconds"
     if record.training.batch_size > record.sizes["train"]:
         batch, there = record.training.batch_size, record.sizes["train"]

@@ -1,13 +1,12 @@
-"""A convolution, an activation and 2×2 pooling as one pass over each image, forward and backward, in compiled code.
+"""A convolution, an activation and 2×2 pooling as one pass over 16 images, forward and backward, in compiled code.
 
-The convolution of a small image never leaves the cache. Its sums stand in lanes, 16 output channels side by side, and
-what is multiplied with them is one number of the image. Only float32; strides and dilation of 1.
+Numbers of 16 images stand side by side, in lanes, so that every step is the same for all of them and none is wasted,
+however few channels there are. What is summed stays in registers: 6 channels at 4 positions. Only float32; strides and
+dilation of 1.
 
-Legend: N images, C channels, O output channels, K taps of the kernel across, H W of the image, h w of the output. A
-window is one output position; its corners are the four positions of the convolution that are pooled. An image is laid
-out as rows of pixels with their channels side by side, zeros around it, so that what a kernel's row sees is one run of
-K·C numbers. Sums are laid out by window, corner, channel, with S = `span` numbers to each; lanes that reach beyond the
-channels spill over what is written next.
+Legend: N images in G groups of 16, C channels, O output channels and P of them with those that fill the last tile,
+Kh Kw the kernel, H W of the image, h w of the output. A window is one output position; its corners are the four
+positions of the convolution that are pooled.
 """
 
 from __future__ import annotations
@@ -18,39 +17,37 @@ import numpy as np
 from numba import config, njit, types
 from numpy.typing import NDArray
 
-from striate.nn.fused.lanes import LANES, add, chosen, load, multiplied, store, store_bytes, where_byte
+from striate.nn.fused.lanes import (
+    COLUMNS,
+    LANES,
+    ROWS,
+    filled,
+    load,
+    multiplied,
+    multiplied_lanes,
+    restored,
+    store,
+    store_largest,
+    store_tile,
+    total,
+    where_byte,
+)
+from striate.nn.fused.layout import OPTIONS, aligned, crop, gather, lay_out, padded, scatter, tiled, turned
 
-__all__ = ["ACTIVATIONS", "SPARE", "backward", "forward", "span"]
+__all__ = ["ACTIVATIONS", "LANES", "backward", "forward", "padded"]
 
 if config.DISABLE_JIT:  # type: ignore[attr-defined]
     raise ImportError("without compiling, this is far slower than torch")
 
 ACTIVATIONS = ("none", "relu", "tanh")
-SPARE = LANES  # numbers behind the last, which lanes are written to
 _RELU, _TANH = 1, 2
-_CORNERS = 4
-_AT_ONCE = 6  # weights whose gradients are summed in registers
+_IN_CACHE = 6144  # numbers of gradients that are gone through at a time
 _ZERO, _ONE, _QUARTER = np.float32(0), np.float32(1), np.float32(0.25)
-_OPTIONS: Any = {"nogil": True, "cache": True, "error_model": "numpy"}
 _PAIR: Any = types.UniTuple(types.intp, 2)  # type: ignore[no-untyped-call]
 _Array = NDArray[Any]
 
 
-@njit(**_OPTIONS)  # type: ignore[untyped-decorator]
-def span(maps: int) -> int:
-    """Return S, how many numbers stand from one corner to the next: O, but above 16 as many as fill all lanes."""
-    return maps if maps <= LANES else -(-maps // LANES) * LANES
-
-
-@njit(**_OPTIONS)  # type: ignore[untyped-decorator]
-def _aligned(count: int) -> _Array:
-    """Return ``count`` zeros that begin where a line of the cache does: reading lanes across two takes longer."""
-    numbers = np.zeros(count + LANES, np.float32)
-    skipped = -(numbers.ctypes.data // numbers.itemsize) % LANES
-    return numbers[skipped : skipped + count]
-
-
-@njit(**_OPTIONS)  # type: ignore[untyped-decorator]
+@njit(**OPTIONS)  # type: ignore[untyped-decorator]
 def _tanh(x: Any) -> Any:
     """Return tanh ``x`` to 0.51 of a step of float32, through float64; several times as fast as torch's."""
     doubled = np.float64(2) * min(abs(np.float64(x)), np.float64(10))
@@ -64,7 +61,7 @@ def _tanh(x: Any) -> Any:
     return y if x == x else x
 
 
-@njit(**_OPTIONS)  # type: ignore[untyped-decorator]
+@njit(**OPTIONS)  # type: ignore[untyped-decorator]
 def _activate(values: _Array, activation: int) -> None:
     if activation == _RELU:
         for i in range(len(values)):
@@ -74,107 +71,56 @@ def _activate(values: _Array, activation: int) -> None:
             values[i] = _tanh(values[i])
 
 
-@njit(**_OPTIONS)  # type: ignore[untyped-decorator]
-def _slope(value: Any, activation: int, gradient: Any) -> Any:
-    """Return ``gradient`` before an activation that gave ``value``."""
+@njit(**OPTIONS)  # type: ignore[untyped-decorator]
+def _slopes(values: _Array, activation: int, gradients: _Array) -> None:
+    """Make ``gradients`` those before an activation that gave ``values``."""
     if activation == _RELU:
-        return _ZERO if value <= _ZERO else gradient
-    if activation == _TANH:
-        return gradient * (_ONE - value * value)
-    return gradient
+        for i in range(len(values)):
+            gradients[i] = _ZERO if values[i] <= _ZERO else gradients[i]
+    elif activation == _TANH:
+        for i in range(len(values)):
+            gradients[i] *= _ONE - values[i] * values[i]
 
 
-@njit(**_OPTIONS)  # type: ignore[untyped-decorator]
-def _inside(laid: _Array, images: _Array, pad: tuple[int, int]) -> _Array:
-    """Return what an image ``(H, W, C)`` covers of ``laid``, without the zeros around it."""
-    channels, height, width = images.shape[1:]
-    down, across = height + 2 * pad[0], width + 2 * pad[1]
-    pixels = laid[: down * across * channels].reshape((down, across, channels))
-    return pixels[pad[0] : pad[0] + height, pad[1] : pad[1] + width]
-
-
-@njit(**_OPTIONS)  # type: ignore[untyped-decorator]
-def _windows(height: int, width: int, channels: int, row: int) -> _Array:
-    """Return where in an image that is laid out the first corner of each window begins."""
-    starts = np.empty(height * width, np.int64)
-    for i in range(height):
-        for j in range(width):
-            starts[i * width + j] = 2 * (i * row + j * channels)
-    return starts
-
-
-@njit(**_OPTIONS)  # type: ignore[untyped-decorator]
-def _convolve(
-    laid: _Array,
-    starts: _Array,
-    row: int,
-    channels: int,
-    taps: _Array,
-    biases: _Array,
-    step: int,
-    sums: _Array,
-) -> None:
-    """Write the convolution at the corners of every window to ``sums``; ``taps`` are ``(O / 16, Kh, K·C, 16)``."""
-    blocks, down, run, _ = taps.shape
-    weights = taps.reshape(-1)
-    for one in range(0, len(starts), 2):
-        two = min(one + 1, len(starts) - 1)  # of an odd number the last is done twice
-        for block in range(blocks):
-            a = b = c = d = e = f = g = h = load(biases, block * LANES)
-            for ky in range(down):
-                tap = (block * down + ky) * run * LANES
-                left, right = starts[one] + ky * row, starts[two] + ky * row
-                for r in range(run):
-                    lanes = load(weights, tap + r * LANES)
-                    a, b = (
-                        multiplied(laid, left + r, lanes, a),
-                        multiplied(laid, left + r + channels, lanes, b),
-                    )
-                    e, f = (
-                        multiplied(laid, right + r, lanes, e),
-                        multiplied(laid, right + r + channels, lanes, f),
-                    )
-                    low, lower = left + r + row, right + r + row
-                    c, d = multiplied(laid, low, lanes, c), multiplied(laid, low + channels, lanes, d)
-                    g, h = multiplied(laid, lower, lanes, g), multiplied(laid, lower + channels, lanes, h)
-            _store_corners(a, b, c, d, step, one * _CORNERS * step + block * LANES, sums)
-            _store_corners(e, f, g, h, step, two * _CORNERS * step + block * LANES, sums)
-
-
-@njit(inline="always", **_OPTIONS)  # type: ignore[untyped-decorator]
-def _store_corners(a: Any, b: Any, c: Any, d: Any, step: int, at: int, sums: _Array) -> None:
-    store(sums, at, a)
-    store(sums, at + step, b)
-    store(sums, at + 2 * step, c)
-    store(sums, at + 3 * step, d)
-
-
-@njit(**_OPTIONS)  # type: ignore[untyped-decorator]
-def _pool_largest(
-    sums: _Array, windows: int, maps: int, counts: _Array, pooled: _Array, which: _Array
-) -> None:
-    """Write the largest corner of each window, and which it is: the first, or the last that is not a number."""
-    step = span(maps)
+@njit(**OPTIONS)  # type: ignore[untyped-decorator]
+def _pool_mean(values: _Array, windows: int, width: int, pooled: _Array) -> None:
+    """Write the means of the corners of ``windows``, in rows of ``width``, to ``pooled``."""
     for window in range(windows):
-        for first in range(0, maps, LANES):
-            at = window * _CORNERS * step + first
-            largest, corner = load(sums, at), load(counts, 0)
-            for k in range(1, _CORNERS):
-                value = load(sums, at + k * step)
-                corner = chosen(value, largest, load(counts, k * LANES), corner)
-                largest = chosen(value, largest, value, largest)
-            store(pooled, window * step + first, largest)
-            store_bytes(which, window * step + first, corner)
+        at = (window // width * 4 * width + window % width * 2) * LANES
+        for lane in range(at, at + LANES):
+            below = lane + 2 * width * LANES
+            sums = values[lane] + values[lane + LANES] + values[below] + values[below + LANES]
+            pooled[window * LANES + lane - at] = sums * _QUARTER
 
 
-@njit(**_OPTIONS)  # type: ignore[untyped-decorator]
-def _pool_mean(values: _Array, windows: int, maps: int, pooled: _Array) -> None:
-    step = span(maps)
-    for window in range(windows):
-        for o in range(maps):
-            at = window * _CORNERS * step + o
-            total = values[at] + values[at + step] + values[at + 2 * step] + values[at + 3 * step]
-            pooled[window * step + o] = total * _QUARTER
+@njit(inline="always", **OPTIONS)  # type: ignore[untyped-decorator]
+def _convolved(
+    pixels: _Array, at: int, steps: tuple[int, int], taps: _Array, block: int, kernel: tuple[int, int, int],
+    seen: tuple[int, int, int, int], tile: Any,
+) -> Any:  # fmt: skip
+    """Return ``tile`` plus what a block of 6 kernels makes of ``pixels`` at the four places that begin ``at``.
+
+    Args:
+        pixels: Channels of rows of lanes.
+        at: Where the windows of the kernel begin; of what is not ``seen`` nothing is read.
+        steps: From a channel to the next, and from a row to the next.
+        taps: See `tiled`.
+        block: Of kernels.
+        kernel: Channels, height and width.
+        seen: Which rows of the kernel, and which columns: first and behind the last of each.
+        tile: Sums.
+    """
+    channels, down, across = kernel
+    top, bottom, left, right = seen
+    for c in range(channels):
+        for ky in range(top, bottom):
+            tap = (((block * channels + c) * down + ky) * across + left) * ROWS
+            pixel = at + c * steps[0] + ky * steps[1] + left * LANES
+            for _ in range(left, right):
+                tile = multiplied(taps, tap, pixels, pixel, steps[1], tile)
+                tap += ROWS
+                pixel += LANES
+    return tile
 
 
 @njit(
@@ -186,14 +132,15 @@ def _pool_mean(values: _Array, windows: int, maps: int, pooled: _Array) -> None:
         types.intp,
         types.boolean,
         types.Array(types.float32, 4, "C"),
-        types.Array(types.uint8, 2, "C"),
         types.Array(types.float32, 2, "C"),
+        types.Array(types.float32, 2, "C"),
+        types.Array(types.uint8, 2, "C"),
     ),
-    **_OPTIONS,
+    **OPTIONS,
 )
 def forward(
     x: _Array, weight: _Array, bias: _Array, pad: tuple[int, int], activation: int, largest: bool,
-    out: _Array, which: _Array, corners: _Array,
+    out: _Array, kept: _Array, values: _Array, which: _Array,
 ) -> None:  # fmt: skip
     """Write to ``out``, ``(N, O, h, w)``, what convolution, activation and pooling make of ``x``, ``(N, C, H, W)``.
 
@@ -205,213 +152,203 @@ def forward(
         activation: A number of `ACTIVATIONS`.
         largest: Whether the largest is pooled, else the mean.
         out: What is written to.
-        which: For `backward`, where the largest is pooled: which corner that was, ``(N, h·w·S + SPARE)``; else empty.
-        corners: For `backward`, where means are: what was behind the activation, ``(N, 4·h·w·S + SPARE)``; else empty.
+        kept: For `backward`: the images in lanes with the zeros around them, ``(G, C·(H + 2·pad)·(W + 2·pad)·16)``.
+        values: For `backward`: what was behind the activation, ``(G, P·h·w·16)``; four times as much for means.
+        which: For `backward`, where the largest is pooled: which corner that was, ``(G, P·h·w·16)``; else empty.
     """
     maps, channels, down, across = weight.shape
     height, width = out.shape[2], out.shape[3]
-    step = span(maps)
-    run, row = across * channels, (x.shape[3] + 2 * pad[1]) * channels
-    laid = np.zeros((x.shape[2] + 2 * pad[0]) * row, np.float32)
-    blocks = -(-maps // LANES)
-    taps = _aligned(blocks * down * run * LANES).reshape((blocks, down, run, LANES))
-    for o in range(maps):
-        for ky in range(down):
-            for kx in range(across):
-                for c in range(channels):
-                    taps[o // LANES, ky, kx * channels + c, o % LANES] = weight[o, c, ky, kx]
-    biases = np.zeros(blocks * LANES, np.float32)
+    tall, wide = x.shape[2] + 2 * pad[0], x.shape[3] + 2 * pad[1]
+    row, plane = wide * LANES, tall * wide * LANES
+    taps = tiled(weight)
+    shape, whole = (channels, down, across), (0, down, 0, across)
+    biases = np.zeros(padded(maps), np.float32)
     biases[:maps] = bias
-    counts = np.repeat(np.arange(_CORNERS).astype(np.float32), LANES)
-    starts = _windows(height, width, channels, row)
-    pooled = np.empty(len(starts) * step + SPARE, np.float32)
-    positions = pooled[:-SPARE].reshape((height, width, step))
-    sums = np.empty(_CORNERS * len(starts) * step + SPARE, np.float32)
-    inside = _inside(laid, x, pad)
-    for n in range(len(x)):
-        for c in range(channels):
-            inside[:, :, c] = x[n, c]
-        if largest:
-            _convolve(laid, starts, row, channels, taps, biases, step, sums)
-            _pool_largest(sums, len(starts), maps, counts, pooled, which[n])
-            _activate(pooled[:-SPARE], activation)
+    lanes = aligned(channels * x.shape[2] * x.shape[3] * LANES)
+    pooled = aligned(padded(maps) * height * width * LANES)
+    for group in range(len(kept)):
+        laid = kept[group]
+        if pad[0] or pad[1]:
+            gather(x, group * LANES, lanes)
+            lay_out(lanes, x.shape, pad, laid)
         else:
-            _convolve(laid, starts, row, channels, taps, biases, step, corners[n])
-            _activate(corners[n, :-SPARE], activation)
-            _pool_mean(corners[n], len(starts), maps, pooled)
-        for o in range(maps):
-            out[n, o] = positions[:, :, o]
+            gather(x, group * LANES, laid)
+        for block in range(padded(maps) // ROWS):
+            for i in range(height):
+                for j in range(width):
+                    at = 2 * (i * row + j * LANES)
+                    tile = _convolved(
+                        laid, at, (plane, row), taps, block, shape, whole, filled(biases, block * ROWS)
+                    )
+                    if largest:
+                        place = ((block * ROWS * height + i) * width + j) * LANES
+                        store_largest(tile, values[group], which[group], place, height * width * LANES)
+                    else:
+                        place = ((block * ROWS * height + i) * 2 * 2 * width + 2 * j) * LANES
+                        store_tile(tile, values[group], place, 4 * height * width * LANES, 2 * width * LANES)
+        _activate(values[group], activation)
+        if largest:
+            scatter(values[group], group * LANES, out)
+        else:
+            _pool_mean(values[group], padded(maps) * height * width, width, pooled)
+            scatter(pooled, group * LANES, out)
 
 
-@njit(inline="always", **_OPTIONS)  # type: ignore[untyped-decorator]
-def _add_pair(sums: _Array, at: int, one: Any, two: Any) -> None:
-    store(sums, at, add(load(sums, at), one))
-    store(sums, at + LANES, add(load(sums, at + LANES), two))
-
-
-@njit(**_OPTIONS)  # type: ignore[untyped-decorator]
-def _corner_gradients(
-    gradient: _Array, out: _Array, activation: int, largest: bool, which: _Array, corners: _Array,
-    pooled: _Array, gradients: _Array,
-) -> None:  # fmt: skip
-    """Write to ``gradients`` ``(h·w·4·S + SPARE,)`` those of the convolution for that of the output ``(O, h, w)``."""
-    maps, height, width = gradient.shape
-    step = span(maps)
-    positions = pooled[:-SPARE].reshape((height, width, step))
-    for o in range(maps):
+@njit(**OPTIONS)  # type: ignore[untyped-decorator]
+def _to_corners(given: _Array, which: _Array, shape: tuple[int, int, int], corners: _Array) -> None:
+    """Write gradients ``(P, h, w)`` to the corners that were the largest, of ``(P, 2h + 2, 2w + 2)``."""
+    maps, height, width = shape
+    row = (2 * width + 2) * LANES
+    for p in range(maps):
         for i in range(height):
             for j in range(width):
-                given = gradient[o, i, j]
-                positions[i, j, o] = _slope(out[o, i, j], activation, given) if largest else given * _QUARTER
-    for window in range(height * width):
-        for corner in range(_CORNERS):
-            at = (window * _CORNERS + corner) * step
-            for first in range(0, maps, LANES):
-                lanes = load(pooled, window * step + first)
-                if largest:
-                    lanes = where_byte(which, window * step + first, corner, lanes)
-                store(gradients, at + first, lanes)
-    if not largest:
-        for i in range(len(corners) - SPARE):
-            gradients[i] = _slope(corners[i], activation, gradients[i])
+                at = ((p * height + i) * width + j) * LANES
+                to = (p * (2 * height + 2) + 2 * i + 1) * row + (2 * j + 1) * LANES
+                lanes = load(given, at)
+                store(where_byte(which, at, 0, lanes), corners, to)
+                store(where_byte(which, at, 1, lanes), corners, to + LANES)
+                store(where_byte(which, at, 2, lanes), corners, to + row)
+                store(where_byte(which, at, 3, lanes), corners, to + row + LANES)
 
 
-@njit(**_OPTIONS)  # type: ignore[untyped-decorator]
+@njit(**OPTIONS)  # type: ignore[untyped-decorator]
+def _to_all_corners(
+    given: _Array, values: _Array, activation: int, shape: tuple[int, int, int], corners: _Array
+) -> None:
+    """Write a quarter of gradients ``(P, h, w)`` to each corner, before an activation that gave ``values``."""
+    maps, height, width = shape
+    row = (2 * width + 2) * LANES
+    for p in range(maps):
+        for y in range(2 * height):
+            to = (p * (2 * height + 2) + y + 1) * row + LANES
+            for x in range(2 * width):
+                at = ((p * height + y // 2) * width + x // 2) * LANES
+                for lane in range(LANES):
+                    corners[to + x * LANES + lane] = given[at + lane] * _QUARTER
+            start = (p * 2 * height + y) * 2 * width * LANES
+            end = 2 * width * LANES
+            _slopes(values[start : start + end], activation, corners[to : to + end])
+
+
+@njit(**OPTIONS)  # type: ignore[untyped-decorator]
 def _add_weight_gradients(
-    laid: _Array,
-    starts: _Array,
-    row: int,
-    channels: int,
-    run: int,
-    gradients: _Array,
-    step: int,
-    sums: _Array,
+    corners: _Array, shape: tuple[int, int, int], laid: _Array, offsets: _Array, row: int, sums: _Array
 ) -> None:
-    """Add those of one image to ``sums``, ``(O / 16, Kh, at least K·C, 16)``."""
-    blocks, down, padded, _ = sums.shape
-    flat = sums.reshape(-1)
-    for block in range(blocks):
-        for ky in range(down):
-            for first in range(0, run, _AT_ONCE):
-                at = ((block * down + ky) * padded + first) * LANES
-                a, b, c = load(flat, at), load(flat, at + LANES), load(flat, at + 2 * LANES)
-                at += 3 * LANES
-                d, e, f = load(flat, at), load(flat, at + LANES), load(flat, at + 2 * LANES)
-                for window in range(len(starts)):
-                    for corner in range(_CORNERS):
-                        lanes = load(gradients, (window * _CORNERS + corner) * step + block * LANES)
-                        p = starts[window] + (ky + (corner >> 1)) * row + (corner & 1) * channels + first
-                        a, b = multiplied(laid, p, lanes, a), multiplied(laid, p + 1, lanes, b)
-                        c, d = multiplied(laid, p + 2, lanes, c), multiplied(laid, p + 3, lanes, d)
-                        e, f = multiplied(laid, p + 4, lanes, e), multiplied(laid, p + 5, lanes, f)
-                store(flat, at, d)
-                store(flat, at + LANES, e)
-                store(flat, at + 2 * LANES, f)
-                at -= 3 * LANES
-                store(flat, at, a)
-                store(flat, at + LANES, b)
-                store(flat, at + 2 * LANES, c)
+    """Add those of 16 images to ``sums``, ``(P / 6, taps / 4)`` tiles of lanes; taps are at ``offsets`` of a pixel."""
+    maps, height, width = shape
+    across = (2 * width + 2) * LANES
+    plane = (2 * height + 2) * across
+    band = max(1, _IN_CACHE // (ROWS * across))
+    size = ROWS * COLUMNS * LANES
+    for top in range(0, 2 * height, band):
+        for block in range(maps // ROWS):
+            for number in range(len(offsets) // COLUMNS):
+                a, b = offsets[COLUMNS * number], offsets[COLUMNS * number + 1]
+                c, d = offsets[COLUMNS * number + 2], offsets[COLUMNS * number + 3]
+                at = (block * (len(offsets) // COLUMNS) + number) * size
+                tile = restored(sums, at)
+                for y in range(top, min(top + band, 2 * height)):
+                    g = block * ROWS * plane + (y + 1) * across + LANES
+                    p = y * row
+                    for _ in range(2 * width):
+                        tile = multiplied_lanes(corners, g, plane, laid, p + a, p + b, p + c, p + d, tile)
+                        g += LANES
+                        p += LANES
+                store_tile(tile, sums, at, COLUMNS * LANES, 2 * LANES)
 
 
-@njit(**_OPTIONS)  # type: ignore[untyped-decorator]
-def _spread_gradients(
-    gradients: _Array, taps: _Array, starts: _Array, row: int, channels: int, step: int, spread: _Array
-) -> None:
-    """Write to ``spread`` the gradient of an image that is laid out; ``taps`` are ``(Kh, K·C / 16, O, 16)``."""
-    down, parts, maps, _ = taps.shape
-    flat = taps.reshape(-1)
-    nothing = load(np.zeros(LANES, np.float32), 0)
-    spread[:] = 0
-    for window in range(len(starts)):
-        a = window * _CORNERS * step
-        b, c, d = a + step, a + 2 * step, a + 3 * step
-        for ky in range(down):
-            for part in range(0, parts, 2):
-                a0 = b0 = c0 = d0 = a1 = b1 = c1 = d1 = nothing
-                tap = (ky * parts + part) * maps * LANES
-                for o in range(maps):
-                    lanes = load(flat, tap + o * LANES)
-                    others = load(flat, tap + (o + maps) * LANES)
-                    a0, a1 = multiplied(gradients, a + o, lanes, a0), multiplied(gradients, a + o, others, a1)
-                    b0, b1 = multiplied(gradients, b + o, lanes, b0), multiplied(gradients, b + o, others, b1)
-                    c0, c1 = multiplied(gradients, c + o, lanes, c0), multiplied(gradients, c + o, others, c1)
-                    d0, d1 = multiplied(gradients, d + o, lanes, d0), multiplied(gradients, d + o, others, d1)
-                p = starts[window] + ky * row + part * LANES
-                _add_pair(spread, p, a0, a1)
-                _add_pair(spread, p + channels, b0, b1)
-                _add_pair(spread, p + row, c0, c1)
-                _add_pair(spread, p + row + channels, d0, d1)
+@njit(**OPTIONS)  # type: ignore[untyped-decorator]
+def _spread(
+    corners: _Array, shape: tuple[int, int, int], taps: _Array, kernel: tuple[int, int, int],
+    pad: tuple[int, int], size: tuple[int, int, int], spread: _Array,
+) -> None:  # fmt: skip
+    """Write the gradient of images to ``spread``; ``size`` is ``(C, H, W)``, in tiles and even, kernels are turned."""
+    _, height, width = shape
+    _, down, across = kernel
+    channels, tall, wide = size
+    row = (2 * width + 2) * LANES
+    plane = (2 * height + 2) * row
+    nothing = np.zeros(ROWS, np.float32)
+    for block in range(channels // ROWS):
+        for y in range(0, tall, 2):
+            top = y + pad[0] - down + 1
+            first_y, last_y = max(0, -top - 1), min(down, 2 * height - top)
+            for x in range(0, wide, 2):
+                left = x + pad[1] - across + 1
+                first_x, last_x = max(0, -left - 1), min(across, 2 * width - left)
+                at = (top + 1) * row + (left + 1) * LANES
+                seen = first_y, last_y, first_x, last_x
+                tile = _convolved(corners, at, (plane, row), taps, block, kernel, seen, filled(nothing, 0))
+                at = ((block * ROWS * tall + y) * wide + x) * LANES
+                store_tile(tile, spread, at, tall * wide * LANES, wide * LANES)
 
 
 @njit(
     types.void(
         types.Array(types.float32, 4, "C"),
         types.Array(types.float32, 4, "C"),
-        types.Array(types.float32, 4, "C"),
         _PAIR,
         types.intp,
         types.boolean,
-        types.Array(types.float32, 4, "C"),
-        types.Array(types.uint8, 2, "C"),
         types.Array(types.float32, 2, "C"),
+        types.Array(types.float32, 2, "C"),
+        types.Array(types.uint8, 2, "C"),
+        _PAIR,
         types.Array(types.float32, 4, "C"),
         types.Array(types.float32, 1, "C"),
         types.Array(types.float32, 4, "C"),
     ),
-    **_OPTIONS,
+    **OPTIONS,
 )
 def backward(
-    gradient: _Array, x: _Array, weight: _Array, pad: tuple[int, int], activation: int, largest: bool,
-    out: _Array, which: _Array, corners: _Array, of_weight: _Array, of_bias: _Array, of_x: _Array,
+    gradient: _Array, weight: _Array, pad: tuple[int, int], activation: int, largest: bool,
+    kept: _Array, values: _Array, which: _Array, size: tuple[int, int],
+    of_weight: _Array, of_bias: _Array, of_x: _Array,
 ) -> None:  # fmt: skip
-    """Write to the last three their gradients for ``gradient``, that of ``out``; the rest is as `forward` left it.
+    """Write to the last three their gradients for ``gradient``, that of the output; the rest is as `forward` left it.
 
-    That of ``x`` is left out where ``of_x`` has no images.
+    That of ``x`` is left out where ``of_x`` has no images; ``size`` is that of ``x``, ``(H, W)``.
     """
     maps, channels, down, across = weight.shape
-    height, width = out.shape[2], out.shape[3]
-    step = span(maps)
-    run, row = across * channels, (x.shape[3] + 2 * pad[1]) * channels
-    blocks, parts = -(-maps // LANES), -(-run // (2 * LANES)) * 2
-    laid = np.zeros((x.shape[2] + 2 * pad[0]) * row + _AT_ONCE, np.float32)
-    spread = np.zeros(len(laid) + 2 * LANES, np.float32)
-    rounded = -(-run // _AT_ONCE) * _AT_ONCE
-    sums = _aligned(blocks * down * rounded * LANES).reshape((blocks, down, rounded, LANES))
-    taps = _aligned(down * parts * maps * LANES).reshape((down, parts, maps, LANES))
-    for o in range(maps):
-        for ky in range(down):
-            for kx in range(across):
-                for c in range(channels):
-                    r = kx * channels + c
-                    taps[ky, r // LANES, o, r % LANES] = weight[o, c, ky, kx]
-    biases = np.zeros(blocks * LANES, np.float32)
-    starts = _windows(height, width, channels, row)
-    pooled = np.zeros(len(starts) * step + SPARE, np.float32)
-    gradients = np.zeros(_CORNERS * len(starts) * step + SPARE, np.float32)
-    inside, inside_of_spread = _inside(laid, x, pad), _inside(spread, x, pad)
-    nothing, none = np.empty(0, np.uint8), np.empty(0, np.float32)
-    for n in range(len(x)):
-        _corner_gradients(
-            gradient[n], out[n], activation, largest,
-            which[n] if largest else nothing, none if largest else corners[n], pooled, gradients,
-        )  # fmt: skip
-        for first in range(0, maps, LANES):
-            total = load(biases, first)
-            for at in range(first, _CORNERS * len(starts) * step, _CORNERS * step):
-                upper = add(load(gradients, at), load(gradients, at + step))
-                lower = add(load(gradients, at + 2 * step), load(gradients, at + 3 * step))
-                total = add(total, add(upper, lower))
-            store(biases, first, total)
-        for c in range(channels):
-            inside[:, :, c] = x[n, c]
-        _add_weight_gradients(laid, starts, row, channels, run, gradients, step, sums)
+    shape = (padded(maps), gradient.shape[2], gradient.shape[3])
+    wide = size[1] + 2 * pad[1]
+    row, plane = wide * LANES, (size[0] + 2 * pad[0]) * wide * LANES
+    taps = channels * down * across
+    offsets = np.zeros(-(-taps // COLUMNS) * COLUMNS, np.int64)
+    for tap in range(taps):
+        offsets[tap] = tap // (down * across) * plane + tap // across % down * row + tap % across * LANES
+    sums = aligned(shape[0] * len(offsets) * LANES)
+    biases = np.zeros(maps * LANES, np.float32)
+    given = aligned(shape[0] * shape[1] * shape[2] * LANES)
+    corners = aligned(shape[0] * (2 * shape[1] + 2) * (2 * shape[2] + 2) * LANES)
+    each = len(corners) // shape[0]
+    turned_taps = tiled(turned(weight))
+    even = (padded(channels), size[0] + size[0] % 2, size[1] + size[1] % 2)
+    spread = aligned(even[0] * even[1] * even[2] * LANES)
+    cropped = aligned(channels * size[0] * size[1] * LANES)
+    for group in range(len(kept)):
+        gather(gradient, group * LANES, given)
+        if largest:
+            _slopes(values[group], activation, given)
+            _to_corners(given, which[group], shape, corners)
+        else:
+            _to_all_corners(given, values[group], activation, shape, corners)
+        for o in range(maps):
+            for i in range(o * each, (o + 1) * each, LANES):
+                for lane in range(LANES):
+                    biases[o * LANES + lane] += corners[i + lane]
+        _add_weight_gradients(corners, shape, kept[group], offsets, row, sums)
         if len(of_x):
-            _spread_gradients(gradients, taps, starts, row, channels, step, spread)
-            for c in range(channels):
-                of_x[n, c] = inside_of_spread[:, :, c]
-    of_bias[:] = biases[:maps]
+            _spread(corners, shape, turned_taps, (maps, down, across), pad, even, spread)
+            if even[1] == size[0] and even[2] == size[1]:
+                scatter(spread, group * LANES, of_x)
+            else:
+                crop(spread, of_x.shape, cropped)
+                scatter(cropped, group * LANES, of_x)
+    flat, columns = of_weight.reshape(-1), len(offsets) // COLUMNS
     for o in range(maps):
-        for ky in range(down):
-            for kx in range(across):
-                for c in range(channels):
-                    of_weight[o, c, ky, kx] = sums[o // LANES, ky, kx * channels + c, o % LANES]
+        of_bias[o] = total(biases, o * LANES)
+        for tap in range(taps):
+            tile = o // ROWS * columns + tap // COLUMNS
+            at = (tile * ROWS + o % ROWS) * COLUMNS + tap % COLUMNS
+            flat[o * taps + tap] = total(sums, at * LANES)

@@ -8,9 +8,8 @@ Legend: N images, C channels, O output channels, H W of the image, h w of the ou
 
 from __future__ import annotations
 
-import os
+import math
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +19,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from striate.nn.fused.loading import compiled
+from striate.threads import Team
 
 __all__ = ["Block", "conv_pool"]
 
@@ -28,19 +28,9 @@ _ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": torch.relu,
     "tanh": torch.tanh,
 }
-_CORES = os.cpu_count() or 1
 _PART = 32  # images; so many are worth the 10 µs of a call
 
-_pool: ThreadPoolExecutor | None = None
-
-
-def _forget_pool() -> None:
-    global _pool
-    _pool = None
-
-
-if hasattr(os, "register_at_fork"):  # threads stay behind in the parent
-    os.register_at_fork(after_in_child=_forget_pool)
+_team = Team("striate-fused")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +52,10 @@ class Block:
         x = F.conv2d(x, weight, bias, padding=self.pad)
         activated = _ACTIVATIONS[self.activation]
         return activated(F.max_pool2d(x, 2)) if self.largest else F.avg_pool2d(activated(x), 2)
+
+    def laid_out(self, x: Tensor) -> tuple[int, int]:
+        """Return the size of an image with the zeros around it."""
+        return x.shape[2] + 2 * self.pad[0], x.shape[3] + 2 * self.pad[1]
 
     def output_shape(self, x: Tensor, weight: Tensor) -> tuple[int, int, int, int]:
         """Return ``(N, O, h, w)``."""
@@ -94,29 +88,30 @@ class _ConvPool(torch.autograd.Function):
         x, weight = x.contiguous(), weight.contiguous()
         engine = _engine()
         out = x.new_empty(block.output_shape(x, weight))
-        windows = out.shape[2] * out.shape[3] * engine.span(out.shape[1])
-        which = out.new_empty(
-            (len(x), windows + engine.SPARE) if block.largest else (0, 0), dtype=torch.uint8
-        )
-        corners = out.new_empty((0, 0) if block.largest else (len(x), 4 * windows + engine.SPARE))
+        lanes = -(-len(x) // engine.LANES), engine.LANES
+        windows = engine.padded(len(weight)) * out.shape[2] * out.shape[3]
+        kept = _in_lanes(lanes, x.shape[1] * math.prod(block.laid_out(x)))
+        values = _in_lanes(lanes, windows if block.largest else 4 * windows)
+        which = _in_lanes(lanes, windows if block.largest else 0, np.uint8)
         activation = engine.ACTIVATIONS.index(block.activation)
-        images, taps, biases, given, kept, values = map(_array, (x, weight, bias, out, which, corners))
+        images, taps, biases, given = map(_array, (x, weight, bias, out))
 
         def work(_: int, part: slice) -> None:
+            groups = slice(part.start // engine.LANES, -(-part.stop // engine.LANES))
             engine.forward(
                 images[part], taps, biases, block.pad, activation, block.largest,
-                given[part], kept[part], values[part],
+                given[part], kept[groups], values[groups], which[groups],
             )  # fmt: skip
 
         _in_parts(work, len(x), threads)
-        ctx.block, ctx.threads = block, threads
-        ctx.save_for_backward(x, weight, bias, out, which, corners)
+        ctx.block, ctx.threads, ctx.lanes = block, threads, (kept, values, which)
+        ctx.save_for_backward(x, weight, bias)
         return out
 
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> Any:
         (gradient,) = gradients
-        x, weight, bias, out, which, corners = ctx.saved_tensors
+        x, weight, bias = ctx.saved_tensors
         if torch.is_grad_enabled():  # these gradients are to be derived again, which torch's own can be
             return _gradients_on_torch(ctx, x, weight, bias, gradient)
         engine, block = _engine(), ctx.block
@@ -127,18 +122,26 @@ class _ConvPool(torch.autograd.Function):
             np.empty((parts, len(bias)), np.float32),
         )
         activation = engine.ACTIVATIONS.index(block.activation)
-        arrays = map(_array, (gradient.contiguous(), x, weight, out, which, corners, of_x))
-        given, images, taps, values, kept, before, spread = arrays
+        given, taps, spread = map(_array, (gradient.contiguous(), weight, of_x))
+        size = x.shape[2], x.shape[3]
 
         def work(number: int, part: slice) -> None:
+            groups = slice(part.start // engine.LANES, -(-part.stop // engine.LANES))
+            kept, values, which = (each[groups] for each in ctx.lanes)
             engine.backward(
-                given[part], images[part], taps, block.pad, activation, block.largest,
-                values[part], kept[part], before[part], of_weight[number], of_bias[number], spread[part],
+                given[part], taps, block.pad, activation, block.largest, kept, values, which, size,
+                of_weight[number], of_bias[number], spread[part],
             )  # fmt: skip
 
         _in_parts(work, len(x), ctx.threads)
         totals = (torch.from_numpy(np.add.reduce(each, 0)) for each in (of_weight, of_bias))
         return of_x if ctx.needs_input_grad[0] else None, *totals, None, None
+
+
+def _in_lanes(lanes: tuple[int, int], count: int, kind: type[np.generic] = np.float32) -> Any:
+    """Return room for ``count`` numbers of each of so many images, in groups and lanes."""
+    groups, width = lanes
+    return np.empty((groups, count * width), kind)
 
 
 def _gradients_on_torch(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, gradient: Tensor) -> Any:
@@ -159,23 +162,6 @@ def _array(tensor: Tensor) -> Any:
 
 
 def _in_parts(work: Callable[[int, slice], None], count: int, threads: int | None) -> None:
-    """Call ``work`` with the number of each part of ``count`` images and the part, on so many threads.
-
-    A thread takes the next part when it is done with one, so that none waits for another that the machine keeps busy.
-    """
-    global _pool
+    """Call ``work`` with the number of each part of ``count`` images and the part, on so many threads."""
     parts = [(number, slice(start, start + _PART)) for number, start in enumerate(range(0, count, _PART))]
-    left = iter(parts)
-
-    def take() -> None:
-        for number, part in left:
-            work(number, part)
-
-    threads = min(threads or torch.get_num_threads(), _CORES, len(parts))
-    if threads > 1 and _pool is None:
-        _pool = ThreadPoolExecutor(_CORES, thread_name_prefix="striate-fused")
-    others = [_pool.submit(take) for _ in range(threads - 1)] if _pool else []
-    take()
-    for other in others:
-        if not other.cancel():
-            other.result()
+    _team.in_parts(work, parts, threads or torch.get_num_threads())

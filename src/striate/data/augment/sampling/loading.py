@@ -1,69 +1,10 @@
-"""Loads the compiled code: once, beside other work."""
+"""Loads the compiled code beside other work: see `striate.threads.Loading`."""
 
 from __future__ import annotations
 
-import contextlib
-import importlib
-import os
-import tempfile
-import threading
-from types import ModuleType
+from striate.threads import Loading
 
 __all__ = ["compiled", "prepare", "ready"]
 
-_CODE = "striate.data.augment.sampling.compiled"
-
-_lock = threading.Lock()
-_loading: threading.Thread | None = None
-_module: ModuleType | None = None
-
-
-def _wait() -> None:
-    """Wait for the code before a process is forked, in which the thread that loads it would be missing."""
-    if _loading is not None and _loading is not threading.current_thread():
-        _loading.join()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_wait)
-
-
-def prepare() -> threading.Thread:
-    """Begin to load the compiled code, on a thread of its own, and return that.
-
-    It takes a third of a second, and the first time on a machine some ten seconds, in which it is compiled.
-    """
-    global _loading
-    with _lock:
-        if _loading is None:
-            _loading = threading.Thread(target=_load, name="striate-augment-loading", daemon=True)
-            _loading.start()
-        return _loading
-
-
-def ready(seconds: float) -> bool:
-    """Return whether the compiled code is loaded, or cannot be had, after waiting so long at most."""
-    thread = prepare()
-    thread.join(seconds)
-    return not thread.is_alive()
-
-
-def compiled() -> ModuleType | None:
-    """Return the module of the compiled code when it is loaded, or None where it cannot be had.
-
-    It is waited for, so that numbers do not depend on how soon it is there.
-    """
-    prepare().join()
-    return _module
-
-
-def _load() -> None:
-    global _module
-    with contextlib.suppress(
-        Exception
-    ):  # without Numba, or where it cannot compile, torch does it, more slowly
-        try:
-            _module = importlib.import_module(_CODE)
-        except RuntimeError:  # neither here nor at home can what is compiled be kept
-            importlib.import_module("numba").config.CACHE_DIR = tempfile.mkdtemp(prefix="striate-")
-            _module = importlib.import_module(_CODE)
+_loading = Loading("striate.data.augment.sampling.compiled", "striate-augment-loading")
+prepare, ready, compiled = _loading.prepare, _loading.ready, _loading.compiled

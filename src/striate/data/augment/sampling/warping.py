@@ -7,9 +7,7 @@ Pillow does when it resizes. On the CPU compiled code does it, elsewhere torch.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -24,6 +22,7 @@ from striate.data.augment.sampling.loading import compiled
 from striate.data.buffers import Buffers
 from striate.data.cores import cores
 from striate.errors import DataError
+from striate.threads import Team
 
 __all__ = ["PADDINGS", "Warp", "channel_means", "compose", "warped"]
 
@@ -35,16 +34,7 @@ _WHITE = 255
 _LEAST_PIXELS = 2**16  # of a batch, that are worth a second thread
 _SUMMED = 32  # bytes in the time of one pixel that is sampled
 
-_pool: ThreadPoolExecutor | None = None
-
-
-def _forget_pool() -> None:
-    global _pool
-    _pool = None
-
-
-if hasattr(os, "register_at_fork"):  # threads stay behind in the parent
-    os.register_at_fork(after_in_child=_forget_pool)
+_team = Team("striate-augment")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -184,17 +174,8 @@ def colored(pixels: Tensor, warp: Warp) -> Tensor:
 
 def _on_threads(work: Callable[..., None], pixels: int, *arrays: NDArray[Any]) -> None:
     """Call ``work`` with equal parts of ``arrays``, on as many threads as torch has, if there is enough to do."""
-    global _pool
     count = len(arrays[0])
-    threads = min(torch.get_num_threads(), cores(), count) if pixels >= _LEAST_PIXELS else 1
-    if threads <= 1:
-        work(*arrays)
-        return
-    if _pool is None:
-        _pool = ThreadPoolExecutor(cores(), thread_name_prefix="striate-augment")
+    threads = max(min(torch.get_num_threads(), cores(), count), 1) if pixels >= _LEAST_PIXELS else 1
     bounds = [count * k // threads for k in range(threads + 1)]
     parts = [[array[start:stop] for array in arrays] for start, stop in pairwise(bounds)]
-    others = [_pool.submit(work, *part) for part in parts[1:]]
-    work(*parts[0])
-    for other in others:
-        other.result()
+    _team.in_parts(work, parts, threads)

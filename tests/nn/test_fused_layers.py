@@ -111,7 +111,7 @@ CHAINS: dict[str, tuple[list[nn.Module], tuple[int, ...]]] = {  # layers, and wh
     "groups": ([nn.Conv2d(2, 4, 3, groups=2), nn.MaxPool2d(2)], ()),
     "padding by name": ([nn.Conv2d(2, 4, 3, padding="same"), nn.MaxPool2d(2)], ()),
     "mirrored padding": ([nn.Conv2d(2, 4, 3, padding=1, padding_mode="reflect"), nn.MaxPool2d(2)], ()),
-    "many channels": ([nn.Conv2d(2, 65, 3), nn.MaxPool2d(2)], ()),
+    "many channels": ([nn.Conv2d(2, 129, 3), nn.MaxPool2d(2)], ()),
     "a weight made of others": (
         [nn.utils.parametrizations.weight_norm(nn.Conv2d(2, 4, 3)), nn.MaxPool2d(2)],
         (),
@@ -202,11 +202,6 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[None]:
     return counted
 
 
-def _autocast(module: nn.Module) -> Tensor:
-    with torch.autocast("cpu", torch.bfloat16):
-        return module(_images())  # type: ignore[no-any-return]
-
-
 def _vmap(module: nn.Module) -> Tensor:
     return torch.vmap(module)(_images(4, 2, 1, 28, 28))  # type: ignore[no-any-return]
 
@@ -242,7 +237,6 @@ def _forward_mode(module: nn.Module) -> Tensor:
 ELSEWHERE: dict[str, Callable[[nn.Module], Tensor]] = {
     "float64": lambda module: module.double()(_images().double()),
     "bfloat16": lambda module: module.bfloat16()(_images().bfloat16()),
-    "autocast": _autocast,
     "meta": lambda module: module.to("meta")(_images().to("meta")),
     "no images": lambda module: module(_images(0)),
     "vmap": _vmap,
@@ -253,6 +247,22 @@ ELSEWHERE: dict[str, Callable[[nn.Module], Tensor]] = {
     "compile": _compiled,
     "export": _exported,
 }
+
+
+def test_under_autocast_those_of_few_channels_stay_in_float32(calls: list[None]) -> None:
+    plain, _ = _pair()
+    seen: list[Tensor] = []
+    with torch.autocast("cpu", torch.bfloat16):
+        fused = copy.deepcopy(plain)
+        assert fuse_for_training(fused, _images()) == (("conv1", "relu1", "pool1"),)
+        fused.get_submodule("conv2").register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+        theirs, ours = plain(_images()), fused(_images())
+    assert calls == [None]
+    torch.testing.assert_close(seen[0], plain[:3](_images()), rtol=1e-5, atol=1e-6)
+    assert 0 < (ours - theirs).abs().max() <= 2**-5 * theirs.abs().max()
+    slopes = [torch.autograd.grad(each.sum(), one.get_parameter("conv1.weight"))[0]
+              for each, one in ((ours, fused), (theirs, plain), (plain(_images()), plain))]  # fmt: skip
+    assert (slopes[0] - slopes[2]).norm() <= 1.5 * (slopes[1] - slopes[2]).norm()
 
 
 @pytest.mark.parametrize("way", ELSEWHERE, ids=str)

@@ -1,5 +1,6 @@
 """Which plan is taken, of times that are given; what trying takes; the table of what was tried."""
 
+import dataclasses
 import itertools
 import json
 
@@ -178,6 +179,18 @@ def test_fused_layers_are_tried_where_they_are_ready(machine, monkeypatch):
         assert not any(plan.fused for plan in made.tried)
     assert chosen(precision="fp32", memory_format="contiguous") == Plan(fused=1)
     assert chosen(threads=3) == Plan(fused=3)
+
+
+def test_what_is_halved_may_be_fused_too(machine, monkeypatch):
+    monkeypatch.setattr(searching, "ready", lambda patience: True)
+    half = Plan(precision="bf16", memory_format=LAST)
+
+    def seconds(plan):
+        return MILLI * (0.5 if plan.precision == "bf16" else 1.0) * (0.9 if plan.fused else 1.0)
+
+    made = machine(of_plan=lambda plan: seconds(plan) if plan.memory_format == LAST else MILLI)
+    assert chosen() == dataclasses.replace(half, fused=1)
+    assert {plan for plan in made.tried if plan.fused} == {Plan(fused=1), dataclasses.replace(half, fused=1)}
 
 
 def test_the_promising_come_first(machine):

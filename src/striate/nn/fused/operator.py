@@ -49,9 +49,10 @@ class Block:
 
     def on_torch(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         """Return what torch's own operators give; the activation behind the largest, where it gives the same."""
-        x = F.conv2d(x, weight, bias, padding=self.pad)
         activated = _ACTIVATIONS[self.activation]
-        return activated(F.max_pool2d(x, 2)) if self.largest else F.avg_pool2d(activated(x), 2)
+        with torch.autocast(x.device.type, enabled=False):
+            x = F.conv2d(x, weight, bias, padding=self.pad)
+            return activated(F.max_pool2d(x, 2)) if self.largest else F.avg_pool2d(activated(x), 2)
 
     def laid_out(self, x: Tensor) -> tuple[int, int]:
         """Return the size of an image with the zeros around it."""

@@ -108,9 +108,8 @@ class Bench:
         scale = self.size / len(self.images)
         try:
             with whole.applied(device), self._unchanged():
-                if plan.fused and not fuse_for_training(self.module, self.images):
+                if plan.fused and not self._has_layers_to_fuse(whole):
                     return Measured(plan=plan, seconds=None, failure="it has no layers that can be fused")
-                unfuse(self.module)
                 execution = Execution(self.module, self.loss, whole, device)
                 images = execution.taken(self.images)
                 began = time.perf_counter()
@@ -140,6 +139,12 @@ class Bench:
             deviation=deviation,
             unchecked=not useful,
         )
+
+    def _has_layers_to_fuse(self, plan: Plan) -> bool:
+        with plan.autocast(self.images.device):
+            found = fuse_for_training(self.module, self.images)
+        unfuse(self.module)
+        return bool(found)
 
     def _deviation(self, plan: Plan) -> Deviation | None:
         if plan == self.described:

@@ -87,13 +87,16 @@ def search(prepared: Prepared, steps: int | None, before: Sequence[Measured]) ->
             found[plan] = bench.measure(plan, _REPEATS, end, least, slowest)
 
     if math.isfinite(reference):
-        if steps is None or (steps * reference > _WORTH_LOADING and _part(bench) == 1):
+        if steps is None or steps * reference > _WORTH_LOADING:
             ready(None if budget is None else budget / 2)
         if steps is not None and _REPEATS * reference < least:
             try_each([bench.described])  # as often as the others
         try_each(_candidates(prepared))
         best = _best(found, prepared)
         try_each(replace(best, threads=threads) for threads in _other_threads(prepared, best.threads))
+        best = _best(found, prepared)
+        if prepared.device.type == "cpu" and best.precision == "bf16" and ready(0):
+            try_each([replace(best, fused=_cores(prepared))])
         if steps is None and prepared.record.training.execution.compile == "on":
             try_each([replace(_best(found, prepared), compiled_from=0)])
     kept = {row.plan: row for row in before if row.plan not in found}

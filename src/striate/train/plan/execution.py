@@ -85,7 +85,8 @@ class Execution:
         """Return what the module makes of ``images`` in ``step``, from 0."""
         if self.plan.fused and not self._fused:
             self._fused = True
-            fuse_for_training(self.module, images, threads=self.plan.fused)
+            with self.plan.autocast(self.device):
+                fuse_for_training(self.module, images, threads=self.plan.fused)
         if self._compiled is not None and step >= (self.plan.compiled_from or 0):
             return self._compiled(images, targets, self._parallel)
         return self._pass(images, targets, self._parallel)

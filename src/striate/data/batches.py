@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Generator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from typing import Literal, Protocol
 
@@ -195,12 +195,14 @@ class Batch:
         targets: int64 ``(N,)``, or float32 ``(N, K)``, as in the data set.
         indices: Where in the data set each image stands, ``(N,)``.
         step: Which batch of the run it is.
+        steps: Of several that were joined, which one each image is of, ``(N,)``; None of one alone.
     """
 
     images: Tensor
     targets: Tensor
     indices: Tensor
     step: int
+    steps: IntArray | None = None
 
 
 class Batches:
@@ -236,7 +238,8 @@ class Batches:
     def joined(self, steps: range) -> Batch:
         """Return the batches of ``steps``, which follow one another, as one, whose step is the first."""
         indices = self._indices(steps.start, len(steps))
-        return self._batch(steps.start, indices, self.dataset.take(indices))
+        of_each = np.repeat(np.arange(steps.start, steps.stop), self.batch_size)
+        return replace(self._batch(steps.start, indices, self.dataset.take(indices)), steps=of_each)
 
     def ahead(self, steps: range) -> Generator[Batch, None, None]:
         """Yield the batches of ``steps``, which follow one another: what is streamed is read and decoded ahead.

@@ -44,8 +44,8 @@ def feed(prepared: Prepared, batches: Batches, steps: range) -> Generator[Inputs
     """Yield what the network is fed in ``steps``; close it to end what goes on beside."""
     together = _BYTES // max(1, prepared.train.shape[0] * prepared.train.shape[1] * prepared.train.shape[2])
     count = together // batches.batch_size
-    whole = prepared.share is None
-    if prepared.augment is None and whole and count > 1 and isinstance(prepared.train, Dataset):
+    apart = prepared.share is not None or (prepared.augment is not None and prepared.augment.mixes)
+    if not apart and count > 1 and isinstance(prepared.train, Dataset):
         made = _together(prepared, batches, steps, count)
     else:
         made = _each(prepared, batches, steps)

@@ -97,7 +97,7 @@ class Prepared:
             batch.images.to(self.device),
             targets,
             seed=seed,
-            step=batch.step,
+            step=batch.step if batch.steps is None else batch.steps,
             indices=batch.indices,
             share=share,
         )

@@ -95,6 +95,18 @@ WRONG_CALLS = {
         lambda: Augment("cifar", preprocess=preprocess(3, 8, 9))(IMAGES),
         "images become 3×8×8, and preprocess is for 3×8×9; give",
     ),
+    "steps of other images": (
+        lambda: Augment("cifar")(IMAGES, step=np.arange(3)),
+        "step of shape (3,) and type int64: must be a whole number from 0 on, or one for each of",
+    ),
+    "a step before the first": (
+        lambda: Augment("cifar")(IMAGES, step=np.full(len(IMAGES), -1)), "step of shape (",
+    ),
+    "half a step": (lambda: Augment("cifar")(IMAGES, step=np.full(len(IMAGES), 0.5)), "step of shape ("),
+    "images of several steps mixed": (
+        lambda: mixing()(IMAGES, NUMBERS, step=np.arange(len(IMAGES))),
+        "step: one for each image, and Mixup mixes the images of one step; give a number.",
+    ),
     "a step too far": (lambda: Augment("cifar")(IMAGES, step=2**63), "step=9223372036854775808: must be a whole"),
 }  # fmt: skip
 

@@ -46,6 +46,17 @@ def test_an_image_alone_is_what_it_is_in_a_batch(name, size):
         )
 
 
+@pytest.mark.parametrize("name", RECIPES)
+def test_batches_of_several_steps_at_once_are_what_each_is(name):
+    images, _ = batch("Rotate", COUNT)
+    augment, indices = Augment(RECIPES[name]), np.arange(COUNT) * 7
+    assert not augment.mixes
+    together = augment(images, seed=3, step=np.repeat([4, 5, 9], COUNT // 3), indices=indices)[0]
+    for number, step in enumerate((4, 5, 9)):
+        part = slice(number * COUNT // 3, (number + 1) * COUNT // 3)
+        assert torch.equal(augment(images[part], seed=3, step=step, indices=indices[part])[0], together[part])
+
+
 def test_a_signal_alone_is_what_it_is_in_a_batch():
     signals, _ = batch("Gain", COUNT)
     recipe = Recipe(

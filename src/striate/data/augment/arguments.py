@@ -22,6 +22,7 @@ __all__ = [
     "checked_size",
     "class_numbers",
     "index_array",
+    "step_array",
     "whole_number",
 ]
 
@@ -76,6 +77,16 @@ def index_array(indices: Tensor | NDArray[Any] | None, count: int) -> NDArray[An
             f"indices of shape {numbers.shape}: must be whole numbers, one for each of {count} images."
         )
     return numbers
+
+
+def step_array(steps: NDArray[Any], count: int) -> NDArray[Any]:
+    """Return ``steps`` ``(count,)``, none of which is negative."""
+    if steps.shape != (count,) or steps.dtype.kind not in "iu" or (count and steps.min() < 0):
+        raise DataError(
+            f"step of shape {steps.shape} and type {steps.dtype}: must be a whole number from 0 on, or one for each of "
+            f"{count} images."
+        )
+    return steps
 
 
 def checked_share(share: Any, count: int) -> slice | None:

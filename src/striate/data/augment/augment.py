@@ -20,6 +20,7 @@ from striate.data.augment.arguments import (
     checked_size,
     class_numbers,
     index_array,
+    step_array,
     whole_number,
 )
 from striate.data.augment.draws import Floats, Keys, image_keys, streams, uniforms
@@ -83,7 +84,7 @@ class Augment:
         targets: Tensor | None = None,
         *,
         seed: int = 0,
-        step: int = 0,
+        step: int | NDArray[Any] = 0,
         indices: Tensor | NDArray[Any] | None = None,
         share: slice | None = None,
     ) -> tuple[Tensor, Tensor | None]:
@@ -93,7 +94,8 @@ class Augment:
             images: uint8 ``(N, C, H, W)`` of 1 or 3 channels; signals are float32 ``(N, C, L)``.
             targets: Numbers of classes, int64 ``(N,)``, or probabilities, float32 ``(N, classes)``.
             seed: Of the run.
-            step: Of the run; another step draws other numbers.
+            step: Of the run; another step draws other numbers. Or that of each image, ``(N,)``, if the recipe mixes
+                none: batches of several steps may be changed at once.
             indices: Which image of the data set each is, ``(N,)``; None means 0 to N - 1.
             share: Which images of the batch to return, in their order; the others serve to be mixed with. None means
                 all.
@@ -104,12 +106,12 @@ class Augment:
 
         Raises:
             DataError: if the images are of another shape or type, or do not fit the preprocessing, or if targets are
-                missing that the recipe needs.
+                missing that the recipe needs, or images of several steps were to be mixed.
         """
         check_images(images, self.recipe, self.size, self._rendering.preprocess)
         share = checked_share(share, len(images))
         keys = image_keys(
-            whole_number("seed", seed), whole_number("step", step), index_array(indices, len(images))
+            whole_number("seed", seed), self._steps(step, len(images)), index_array(indices, len(images))
         )
         self._check_targets(images, targets)
         if not len(range(len(images))[share or slice(None)]):
@@ -121,6 +123,11 @@ class Augment:
                 images, keys = images[share], keys[share]
                 targets = None if targets is None else targets[share]
             return self._changed(images, self.plan(images, targets, keys)), targets
+
+    @property
+    def mixes(self) -> bool:
+        """Whether images of a batch are mixed with one another."""
+        return bool(self._mixes)
 
     def adapted(self, recipe: Recipe, size: tuple[int, int], preprocess: Preprocess) -> Augment:
         """Return an augmentation with the same classes and these other arguments."""
@@ -232,6 +239,14 @@ class Augment:
         classes = targets.shape[1] if targets.is_floating_point() else self.num_classes or 0
         targets = targets.float() if targets.is_floating_point() else targets
         return images, soft_targets(targets, targets[partners.to(targets.device)], own, classes)
+
+    def _steps(self, step: int | NDArray[Any], count: int) -> int | NDArray[Any]:
+        if not isinstance(step, np.ndarray):
+            return whole_number("step", step)
+        if self._mixes:
+            kind = self.recipe.effects[self._mixes[0]].kind
+            raise DataError(f"step: one for each image, and {kind} mixes the images of one step; give a number.")
+        return step_array(step, count)
 
     def _check_targets(self, images: Tensor, targets: Tensor | None) -> None:
         """Raise `DataError` unless targets are there, if they are needed, and fit."""

@@ -35,8 +35,8 @@ _GAMMA = 0x9E3779B97F4A7C15  # 2^64 / golden ratio
 _FIRST, _SECOND = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
 
 
-def image_keys(seed: int, step: int, indices: NDArray[Any]) -> Keys:
-    """Return a key for each of the images ``indices`` ``(N,)`` at ``step``, ``(N,)``."""
+def image_keys(seed: int, step: int | NDArray[Any], indices: NDArray[Any]) -> Keys:
+    """Return a key for each of the images ``indices`` ``(N,)`` at ``step``, or at that of each, ``(N,)``."""
     key = np.zeros(1, np.uint64)
     for part in (seed, step, indices):
         key = _mixed((key ^ np.asarray(part).astype(np.uint64)) + np.uint64(_GAMMA))

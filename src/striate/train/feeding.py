@@ -16,7 +16,7 @@ from striate.train.prepare import Prepared
 
 __all__ = ["Inputs", "feed", "made_ready"]
 
-_BYTES = 2**17  # of uint8 images made ready at once, which as float32 stay in the cache
+_BYTES = 2**19  # of uint8 images made ready at once; of more, what is made leaves the cache
 _AHEAD = 2  # batches
 
 

@@ -91,11 +91,11 @@ def test_it_is_what_each_batch_is_made_ready_to(case, plan, steps):
 
 def test_many_are_joined_and_none_is_cut():
     """More steps than are made ready at once, so that some groups are whole and the last is not."""
-    prepared, batches = ready(batch_size=16)  # 2¹⁷ bytes are 128 batches of 16 · 64
-    got = list(feed(prepared, batches, range(7, 300)))
-    assert [inputs.step for inputs in got] == list(range(7, 300))
+    prepared, batches = ready(batch_size=16)  # 2¹⁹ bytes are 512 batches of 16 · 64
+    got = list(feed(prepared, batches, range(7, 1200)))
+    assert [inputs.step for inputs in got] == list(range(7, 1200))
     assert {len(inputs.images) for inputs in got} == {16}
-    for inputs in got[::41]:
+    for inputs in got[::141]:
         assert torch.equal(inputs.images, made_ready(prepared, batches[inputs.step]).images)
 
 

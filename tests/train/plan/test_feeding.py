@@ -27,7 +27,7 @@ def ready(source=None, plan=None, network=None, **options):
     return prepared, Batches(prepared.train, config.batch_size, config.seed, config.loss.sampling)
 
 
-def large_source(count=12, side=96):
+def large_source(count=12, side=264):
     """Return images of which a batch is made ready alone."""
     images, targets = stripes(count)
     images = images.repeat(side // 8, 2).repeat(side // 8, 3)
@@ -36,7 +36,7 @@ def large_source(count=12, side=96):
 
 
 def large_network():
-    return dataclasses.replace(tiny(), input=(1, 96, 96))
+    return dataclasses.replace(tiny(), input=(1, 264, 264))
 
 
 CASES = {

@@ -46,9 +46,10 @@ class _ConvPool:
         """Return whether ``x`` can be given to it."""
         if torch.is_autocast_enabled("cpu") and self.conv.in_channels > _MOST_IN_HALF:
             return False
-        kinds = {(each.dtype, each.device.type) for each in (x, *self.conv.parameters(recurse=False))}
-        shape = self.block.output_shape(x, self.conv.weight)
-        return kinds == {(torch.float32, "cpu")} and x.shape[1] == self.conv.in_channels and min(shape) > 0
+        for tensor in (x, self.conv.weight, self.conv.bias):
+            if tensor is not None and (tensor.dtype is not torch.float32 or not tensor.is_cpu):
+                return False
+        return x.shape[1] == self.conv.in_channels and min(self.block.output_shape(x, self.conv.weight)) > 0
 
     def __call__(self, x: Tensor, threads: int | None) -> Tensor:
         return conv_pool(x, self.conv.weight, self.conv.bias, self.block, threads)

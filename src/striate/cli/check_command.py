@@ -14,6 +14,7 @@ from striate.cli.arguments import NETWORK_HELP, UsageError
 from striate.cli.config_options import configured, with_config
 from striate.cli.console import say, warn
 from striate.cli.findings import AllNames, ReportFile, check_report_file, show
+from striate.cli.loading import quickly
 from striate.cli.train_command import DATA_HELP
 from striate.errors import StriateError
 
@@ -67,7 +68,8 @@ def command(
     names = [None] if init is None else [name.strip() for name in init.split(",")]
     configs = [configured({**options, "init": name}, network=network) for name in names]
     inits = [config.init for config in configs]
-    from striate.train.check import check_network, propagate
+    with quickly():
+        from striate.train.check import check_network, propagate
 
     if data is None:
         propagation = propagate(network, inits, None, configs[0])

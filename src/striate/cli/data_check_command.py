@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from striate.cli.findings import AllNames, ReportFile, check_report_file, show
+from striate.cli.loading import quickly
 
 __all__ = ["command"]
 
@@ -28,6 +29,7 @@ def command(
       striate data check digits --report check.html
     """
     check_report_file(report)
-    from striate.data.check import check
+    with quickly():
+        from striate.data.check import check
 
     show(check(source), report, everything=everything, as_json=as_json)

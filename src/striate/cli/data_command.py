@@ -14,6 +14,7 @@ from striate.analyze import shape_text
 from striate.cli import data_check_command, data_fetch_command, data_show_command
 from striate.cli.arguments import UsageError, parse_sides
 from striate.cli.console import say
+from striate.cli.loading import quickly
 from striate.errors import DataError, listed
 
 __all__ = ["command"]
@@ -90,9 +91,10 @@ def pack(
         raise UsageError(f"--channels {channels}: must be 1 (grey) or 3 (RGB).")
     if workers is not None and workers < 1:
         raise UsageError(f"--workers {workers}: must be 1 or more.")
-    from striate.data import open_source
-    from striate.data.pack.format import Settings
-    from striate.data.pack.packing import pack_source
+    with quickly():
+        from striate.data import open_source
+        from striate.data.pack.format import Settings
+        from striate.data.pack.packing import pack_source
 
     try:
         settings = Settings(jpeg=jpeg, max_pixels=max_pixels)  # type: ignore[arg-type]  # it checks

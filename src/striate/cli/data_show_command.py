@@ -10,6 +10,7 @@ import typer
 
 from striate.cli.arguments import UsageError, parse_sides
 from striate.cli.console import say
+from striate.cli.loading import quickly
 
 __all__ = ["command"]
 
@@ -55,7 +56,8 @@ def command(
     """
     _check_file(out)
     sides = None if size is None else parse_sides(size)
-    from striate.data.show import show
+    with quickly():
+        from striate.data.show import show
 
     wanted = tuple(name.strip() for name in classes.split(",")) if classes else ()
     sheet = show(source, augment=augment, split=split, count=count, seed=seed, size=sides, classes=wanted)

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from striate.cli.console import say
+from striate.cli.loading import quickly
 from striate.cli.train_command import DATA_HELP
 
 __all__ = ["command"]
@@ -37,7 +38,8 @@ def command(
       striate diff runs/lenet5-1 runs/lenet5-2 --no-predictions --json
       striate diff runs/lenet5-1 runs/resnet20-1 --data other-photos/ --split val
     """
-    from striate.train import diff
+    with quickly():
+        from striate.train import diff
 
     report = diff(
         first, second, data=data, split=split, top=top, predictions=not no_predictions, device=device

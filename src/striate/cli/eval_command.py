@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from striate.cli.console import say
+from striate.cli.loading import quickly
 from striate.cli.train_command import DATA_HELP
 
 __all__ = ["RUN_HELP", "VIEWS_HELP", "command"]
@@ -41,7 +42,8 @@ def command(
       striate eval runs/resnet18-1 --views ten-crop
       striate eval runs/resnet18-1 --data other-photos/
     """
-    from striate.several import open_runs
+    with quickly():
+        from striate.several import open_runs
 
     evaluation = open_runs(run).evaluate(
         split, data, device=device, skip_bad_images=skip_bad_images, views=views

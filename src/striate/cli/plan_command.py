@@ -10,6 +10,7 @@ import typer
 from striate.cli.arguments import NETWORK_HELP, parse_image_shape
 from striate.cli.config_options import configured, with_config
 from striate.cli.console import say
+from striate.cli.loading import quickly
 from striate.cli.train_command import DATA_HELP
 from striate.train.recipes import find_with_recipe
 
@@ -41,8 +42,9 @@ def command(
     """
     config = configured(options, network=network)
     shape = None if input is None else parse_image_shape(input)
-    from striate.data import open_source
-    from striate.train import measure_plans
+    with quickly():
+        from striate.data import open_source
+        from striate.train import measure_plans
 
     source = None if data is None else open_source(data)
     described = find_with_recipe(network, config.recipe, None if source is None else len(source.class_names))

@@ -12,6 +12,7 @@ from striate import zoo
 from striate.cli.arguments import UsageError
 from striate.cli.console import say
 from striate.cli.eval_command import VIEWS_HELP
+from striate.cli.loading import quickly
 
 if TYPE_CHECKING:
     from striate.run import Run
@@ -71,11 +72,13 @@ def command(
             f"{run} is a network, not a run; give its weights with --weights FILE, or a run folder."
         )
     if weights is None:
-        from striate.several import open_runs
+        with quickly():
+            from striate.several import open_runs
 
         classifier: Run | Ensemble | Classifier = open_runs(run)
     else:
-        from striate.ship import pretrained
+        with quickly():
+            from striate.ship import pretrained
 
         classifier = pretrained(run, weights, classes)
     predictions = classifier.predict(images, top=top, device=device, views=views, threshold=threshold)

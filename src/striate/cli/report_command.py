@@ -9,6 +9,7 @@ import typer
 
 from striate.cli.arguments import UsageError
 from striate.cli.console import say
+from striate.cli.loading import quickly
 from striate.cli.train_command import DATA_HELP
 
 __all__ = ["command"]
@@ -36,7 +37,8 @@ def command(
       striate report runs/lenet5-1 --split test --out lenet5.html
     """
     _check(out)
-    from striate.run import Run
+    with quickly():
+        from striate.run import Run
 
     summary = Run(run).summary(split, data, device=device)
     if out is not None:

@@ -14,6 +14,7 @@ from striate import zoo
 from striate.cli.arguments import UsageError
 from striate.cli.config_options import configured
 from striate.cli.console import say
+from striate.cli.loading import quickly
 from striate.spec import Network
 from striate.train.config import TrainConfig
 from striate.train.config.reading import to_data
@@ -42,8 +43,9 @@ def resumed(
     Raises:
         UsageError: if network or options are others than those of the run.
     """
-    from striate.run import resume
-    from striate.train import RunFolder
+    with quickly():
+        from striate.run import resume
+        from striate.train import RunFolder
 
     record = RunFolder.open(path).record
     if network is not None:

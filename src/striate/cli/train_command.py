@@ -13,6 +13,7 @@ import typer
 from striate.cli.arguments import NETWORK_HELP, UsageError, parse_image_shape
 from striate.cli.config_options import configured, with_config
 from striate.cli.console import say
+from striate.cli.loading import quickly
 from striate.cli.processes import check_processes, to_launch
 from striate.cli.resuming import resumed, show_proof
 from striate.cli.sanity import show_sanity
@@ -130,9 +131,10 @@ def command(
         raise UsageError(f"missing {missing}: striate train lenet5 --data digits.")
     config = configured(options, network=network)
     shape = None if input is None else parse_image_shape(input)
-    from striate.data import open_source
-    from striate.run import fit
-    from striate.train import RunFolder
+    with quickly():
+        from striate.data import open_source
+        from striate.run import fit
+        from striate.train import RunFolder
 
     if out is not None and not any(modes.values()) and World.of_environment().size == 1:
         RunFolder.check_free(out)

@@ -11,7 +11,18 @@ from PIL import Image
 
 from striate.cli.loading import quickly
 
-NOT_NEEDED = ["matplotlib", "mlflow", "pandas", "pyarrow", "wandb"]
+NOT_NEEDED = [
+    "matplotlib",
+    "mlflow",
+    "numba",
+    "pandas",
+    "pyarrow",
+    "scipy",
+    "sklearn",
+    "sympy",
+    "torch._dynamo",
+    "wandb",
+]
 PROBE = f"""
 import gc, json, sys
 from striate.cli import main

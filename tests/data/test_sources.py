@@ -1,6 +1,8 @@
 """`open_source` and `ArraySource`: what they take, and what they say to anything else."""
 
 import itertools
+import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -8,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from shard_files import write_set
+from sklearn.datasets import load_digits
 from toys import message_of, toy_source, write_image, write_split_folder
 
 from striate.data import ArraySource, FolderSource, idx, load_split, open_source, pack_source, read_idx
@@ -131,6 +134,29 @@ def test_a_folder_has_three_names(tmp_path):
     root = write_split_folder(tmp_path / "set")
     prints = {open_source(n).fingerprint for n in (root, str(root), f"folder:{root}")}
     assert prints == {FolderSource(root).fingerprint}
+
+
+def test_digits_are_those_of_scikit_learn():
+    theirs = load_digits()
+    parts = [load_split(open_source("digits"), split, (1, 8, 8)) for split in ("train", "val", "test")]
+    images = np.concatenate([part.images.numpy() for part in parts])
+    targets = np.concatenate([part.targets.numpy() for part in parts])
+    assert images.shape == (1797, 1, 8, 8)
+    scaled = np.rint(theirs.images * 255 / 16).astype(np.uint8)
+    wanted = sorted((int(t), i.tobytes()) for i, t in zip(scaled, theirs.target, strict=True))
+    assert sorted((int(t), i.tobytes()) for i, t in zip(images, targets, strict=True)) == wanted
+
+
+def test_digits_without_their_file(monkeypatch, tmp_path):
+    monkeypatch.setattr(
+        sys.modules["striate.data.sources.digits"],
+        "find_spec",
+        lambda name: SimpleNamespace(origin=str(tmp_path / "__init__.py")),
+    )
+    with pytest.raises(
+        DataError, match=r"digits: scikit-learn has no .*digits\.csv\.gz; install one that has"
+    ):
+        open_source("digits")
 
 
 def test_a_folder_called_digits_is_found_again_by_its_source_name(tmp_path, monkeypatch):

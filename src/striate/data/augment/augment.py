@@ -245,7 +245,9 @@ class Augment:
             return whole_number("step", step)
         if self._mixes:
             kind = self.recipe.effects[self._mixes[0]].kind
-            raise DataError(f"step: one for each image, and {kind} mixes the images of one step; give a number.")
+            raise DataError(
+                f"step: one for each image, and {kind} mixes the images of one step; give a number."
+            )
         return step_array(step, count)
 
     def _check_targets(self, images: Tensor, targets: Tensor | None) -> None:

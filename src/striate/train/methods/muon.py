@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
 
+from striate.train.methods.uncompiled import uncompiled
 from striate.train.methods.weights import Stack, held, stack_of
 
 __all__ = ["Muon", "hidden_matrices", "orthogonalized"]
@@ -54,7 +55,7 @@ class Muon(Optimizer):
             if group["matrix"]:
                 group |= {"momentum": momentum, "nesterov": nesterov}
         self._stacks = dict(stacks)
-        self._adam = AdamW([group for group in self.param_groups if not group["matrix"]], **adam)
+        self._adam = uncompiled(AdamW)([group for group in self.param_groups if not group["matrix"]], **adam)
 
     @torch.no_grad()
     def step(self) -> None:  # type: ignore[override]

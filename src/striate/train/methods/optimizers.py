@@ -15,6 +15,7 @@ from striate.train.methods.lars import LARS
 from striate.train.methods.loading import load_exactly
 from striate.train.methods.lookahead import Lookahead
 from striate.train.methods.muon import Muon, hidden_matrices
+from striate.train.methods.uncompiled import uncompiled
 from striate.train.methods.weights import Stack, held
 
 __all__ = ["make_optimizer"]
@@ -48,7 +49,7 @@ def make_optimizer(module: nn.Module, config: OptimizerConfig) -> Optimizer:
     freeze(module, config.groups)
     optimizer = _plain(module, config)
     if config.lookahead is not None:
-        optimizer = Lookahead(optimizer, config.lookahead, config.lookahead_share)
+        optimizer = uncompiled(Lookahead)(optimizer, config.lookahead, config.lookahead_share)
     load_exactly(optimizer)
     return optimizer
 
@@ -62,27 +63,29 @@ def _plain(module: nn.Module, config: OptimizerConfig) -> Optimizer:
     groups = parameter_groups(module, config, matrices.get(config.name, frozenset()))
     match config.name:
         case "sgd":
-            return torch.optim.SGD(groups, momentum=config.momentum, nesterov=config.nesterov, **fused)
+            return uncompiled(torch.optim.SGD)(
+                groups, momentum=config.momentum, nesterov=config.nesterov, **fused
+            )
         case "adagrad":
-            return torch.optim.Adagrad(groups, eps=config.eps, **fused)
+            return uncompiled(torch.optim.Adagrad)(groups, eps=config.eps, **fused)
         case "adadelta":
-            return torch.optim.Adadelta(groups, rho=config.smoothing, eps=config.eps)
+            return uncompiled(torch.optim.Adadelta)(groups, rho=config.smoothing, eps=config.eps)
         case "rmsprop":
-            return torch.optim.RMSprop(
+            return uncompiled(torch.optim.RMSprop)(
                 groups, alpha=config.smoothing, eps=config.eps, momentum=config.momentum
             )
         case "adam":
-            return torch.optim.Adam(groups, **adam, **fused)
+            return uncompiled(torch.optim.Adam)(groups, **adam, **fused)
         case "adamw":
-            return torch.optim.AdamW(groups, **adam, **fused)
+            return uncompiled(torch.optim.AdamW)(groups, **adam, **fused)
         case "nadam":
-            return NAdam(groups, **decoupled)
+            return uncompiled(NAdam)(groups, **decoupled)
         case "radam":
-            return RAdam(groups, **decoupled)
+            return uncompiled(RAdam)(groups, **decoupled)
         case "lars":
-            return LARS(groups, config.momentum)
+            return uncompiled(LARS)(groups, config.momentum)
         case "muon":
             by_weight: dict[Tensor, Stack] = {
                 weight: stacks[path] for path, weight in module.named_parameters() if path in stacks
             }
-            return Muon(groups, by_weight, config.momentum, config.nesterov, adam | fused)
+            return uncompiled(Muon)(groups, by_weight, config.momentum, config.nesterov, adam | fused)

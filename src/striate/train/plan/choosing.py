@@ -7,10 +7,10 @@ and alike.
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numba
 import numpy as np
 import torch
 
@@ -108,7 +108,7 @@ def _key(prepared: Prepared) -> list[Any]:
         [wanted.micro_batch, wanted.threads],
         _machine(prepared.device),
         record.versions,
-        numba.__version__,
+        version("numba"),
     ]
 
 

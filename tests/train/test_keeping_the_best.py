@@ -5,7 +5,7 @@ import torch
 from toys import quick, tiny, toy_source
 
 from striate.nn import build, read_tensors
-from striate.train import Checkpointed, Evaluation, Finished, StepDone, Validated, loop, train
+from striate.train import Checkpointed, Evaluation, Finished, StepDone, Validated, train, validating
 from striate.train.keeping.checkpoint import model_tensors, read_progress
 
 
@@ -20,7 +20,7 @@ def scripted(monkeypatch):
             accuracy, loss = next(left)
             return Evaluation("val", 24, accuracy, 1.0, loss, (), ())
 
-        monkeypatch.setattr(loop, "evaluate", evaluate)
+        monkeypatch.setattr(validating, "evaluate", evaluate)
 
     return follow
 

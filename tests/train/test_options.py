@@ -108,7 +108,7 @@ BAD = [
     ("init", "he_norml", "an initialization: unknown initialization 'he_norml'"),
     ("init", 3, "a valid string"),
     ("device", 3, "a valid string"),
-    ("precision", "fp16", "'auto', 'fp32', 'tf32', 'bf16-math' or 'bf16'"),
+    ("precision", "fp8", "'auto', 'fp32', 'tf32', 'bf16-math', 'bf16' or 'fp16'"),
     ("memory_format", "nhwc", "'auto', 'contiguous' or 'channels_last'"),
     ("compile", "yes", "'auto', 'on' or 'off'"),
     ("plan", "fast", "'auto' or 'plain'"),

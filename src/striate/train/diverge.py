@@ -34,6 +34,8 @@ class NotFinite(Exception):
         return f"the {self.figure} at step {self.step} is not a finite number: {self._where()}. {self._fix()}{kept}"
 
     def _where(self) -> str:
+        if not self.what:
+            return "once, and not again when the step was repeated"
         if self.what in ("images", "targets"):
             return f"the {self.what} of the batch are not"
         if self.layer is None:

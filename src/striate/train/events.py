@@ -259,7 +259,8 @@ class Diverged(Event):
         layer: Path of the layer where the first value that is not a number appeared; None if every layer's
             values are numbers and the loss alone is not.
         what: ``"weights"`` or ``"output"`` of that layer; its ``"gradient"``, made in its backward pass; its
-            ``"output gradient"``, which reached it so from what is no layer; ``"loss"``, ``"images"``, ``"targets"``.
+            ``"output gradient"``, which reached it so from what is no layer; ``"loss"``, ``"images"``, ``"targets"``;
+            empty if all were numbers when the step was repeated.
     """
 
     step: int

@@ -1,4 +1,7 @@
-"""The loop: a run from step to step, as a generator of events."""
+"""The loop: a run from step to step, as a generator of events.
+
+On a device that computes beside, steps are told of a few steps later; before anything is kept, all of them are.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +9,15 @@ import math
 import time
 from collections import deque
 from collections.abc import Generator, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from striate.data import Batches
-from striate.errors import DataError, RunError, TrainingError, WeightsError
-from striate.nn import save_weights, set_weights
-from striate.train.diverge import NotFinite, first_not_finite
+from striate.errors import DataError, RunError, TrainingError
+from striate.train.diverge import NotFinite
 from striate.train.events import (
     Checkpointed,
     Diverged,
@@ -30,15 +30,18 @@ from striate.train.events import (
     StepDone,
     Validated,
 )
-from striate.train.feeding import Inputs, feed
+from striate.train.feeding import Inputs, feed, made_ready
 from striate.train.folder import RunFolder
-from striate.train.keeping.checkpoint import CHECKPOINT, MODEL, Checkpoint, Progress
-from striate.train.keeping.kept import keep_best, keep_last, newest, read_best, sweep
-from striate.train.methods import Swa, plateau_falls, recalibrate
-from striate.train.metrics import evaluate
+from striate.train.keeping.checkpoint import CHECKPOINT, Progress
+from striate.train.keeping.keeper import Keeper
+from striate.train.keeping.kept import newest, sweep
+from striate.train.late import Moment
+from striate.train.methods import plateau_falls
 from striate.train.prepare import Prepared
-from striate.train.record import cut_log, sync_log
-from striate.train.stepping import Stepper
+from striate.train.record import cut_log
+from striate.train.resident import resident
+from striate.train.stepping import Begun, Stepper
+from striate.train.validating import Validator
 
 __all__ = ["Loop"]
 
@@ -62,12 +65,16 @@ class Loop:
         self.module = prepared.module
         sampling = self.config.loss.sampling
         self.batches = Batches(prepared.train, self.config.batch_size, self.config.seed, sampling)
+        self.batches.dataset = resident(prepared.train, prepared.device)
         self.steps = self.batches.steps(self.config.epochs)
         self.stepper = Stepper(prepared, self.steps)
+        self.keeper = Keeper(prepared, self.stepper)
+        self.validator = Validator(prepared, self.batches, self.stepper.average)
         self.progress = Progress()
         self.at_rest = True
+        self.awaited: deque[tuple[Begun, Moment, Moment]] = deque()
         self.untold: deque[Event] = deque()
-        self.damaged = ""
+        self.diverged = False
         self.last_is_damaged = False
 
     def go_back(self) -> tuple[str, ...]:
@@ -89,7 +96,7 @@ class Loop:
                 raise RunError(
                     f"{self.folder.path}: its checkpoint is of step {state.progress.step:,} of {self.steps:,}."
                 )
-            state.restore(self.module, self.stepper.optimizer, self.stepper.average)
+            self.keeper.restore(state)
             self.progress = state.progress
             if state.progress.micro_batch is not None:
                 self.stepper.compute_at_a_time(state.progress.micro_batch)
@@ -128,33 +135,34 @@ class Loop:
             self.at_rest = False
             with closing(self._steps()) as steps:
                 for event in steps:
-                    self.at_rest = not isinstance(event, Diverged)
+                    self.at_rest = not self.diverged
                     yield from self._offered(event)
                     self.at_rest = False
             reason = self._reason()
         except (KeyboardInterrupt, GeneratorExit) as stop:
+            self._known_or_diverged()
             if self.at_rest:  # else the interrupt came amid a step, whose state must not be saved
-                saved = self._keep_last()
-            self._keep_weights()
+                saved = self.keeper.keep_last(self.folder, self.progress)
+            self.keeper.keep_weights(self.folder, self.progress, newest=self.at_rest)
             if self.stepper.stopped:  # all have
                 self._share_weights()
             if isinstance(stop, GeneratorExit):
                 raise
             reason = "interrupted"
+            yield from self._told()
             if self.at_rest:
-                yield from self._told()
                 yield saved
         except DataError as error:
             # Images that are streamed can be read no more. The weights are as the last step left them.
             if self.progress.step:
                 self.at_rest = True
-                yield self._keep_last()
-                self._keep_weights()
+                yield self.keeper.keep_last(self.folder, self.progress)
+                self.keeper.keep_weights(self.folder, self.progress, newest=self.at_rest)
                 told = f"{error} A checkpoint of step {self.progress.step:,} was saved in {self.folder.path}."
                 raise type(error)(told) from None
             raise
         else:
-            self._keep_weights()
+            self.keeper.keep_weights(self.folder, self.progress, newest=self.at_rest)
             self._share_weights()
         yield self.finished(time.perf_counter() - started, reason)
 
@@ -178,7 +186,7 @@ class Loop:
             measure=self.prepared.record.measure,
             best_step=best and best.step,
             seconds=seconds,
-            notes=(self.damaged,) if self.damaged else (),
+            notes=(self.keeper.damaged,) if self.keeper.damaged else (),
         )
 
     def _reason(self) -> Reason:
@@ -203,7 +211,7 @@ class Loop:
         try:
             yield from self._epochs()
         except NotFinite as problem:
-            yield Diverged(step=problem.step, layer=problem.layer, what=problem.what)
+            yield from self._told(self._divergence(problem))
             raise TrainingError(problem.message(self.folder.last / CHECKPOINT)) from None
         except (MemoryError, RuntimeError) as error:
             if (lost := self.peers.lost(error)) is not None:
@@ -220,41 +228,46 @@ class Loop:
 
     def _epochs(self) -> Iterator[Event]:
         with closing(feed(self.prepared, self.batches, range(self.progress.step, self.steps))) as fed:
-            yield from self._epochs_of(fed)
+            try:
+                yield from self._epochs_of(fed)
+            except (DataError, MemoryError, RuntimeError):
+                yield from self._told_of()
+                raise
 
     def _epochs_of(self, fed: Iterator[Inputs]) -> Iterator[Event]:
         saved = time.monotonic()
         if self._validation_is_due():
             yield from self._epoch_end()
         falls = self._falls()
+        clock = self.prepared.device if self.stepper.latency else None
         while not self._over():
-            before = time.perf_counter()
-            loss, lr = self._stepped(next(fed), falls)
+            if self.stepper.looks_at(self.progress.step):
+                yield from self._told_of()
+            before = Moment(clock)
+            begun = self._begun(next(fed), falls)
+            self.awaited.append((begun, before, Moment(clock)))
             self.progress = replace(self.progress, step=self.progress.step + 1)
-            done = StepDone(
-                step=self.progress.step,
-                epoch=self._epoch(self.progress.step),
-                loss=loss,
-                lr=lr,
-                images_per_second=self.config.batch_size / (time.perf_counter() - before),
-            )
-            yield from self._told(done, self.stepper.inspected)
+            yield from self._told_of(waiting=0 if begun.inspected else self.stepper.latency)
             if self.stepper.stopped:
                 self.at_rest = True
                 raise KeyboardInterrupt
             if self._validation_is_due():
+                yield from self._told_of()
                 yield from self._epoch_end()
                 falls = self._falls()
                 saved = time.monotonic()
             elif self._save_is_due(saved):
-                yield self._keep_last()
+                yield from self._told_of()
+                yield self.keeper.keep_last(self.folder, self.progress)
                 saved = time.monotonic()
 
-    def _stepped(self, inputs: Inputs, falls: int) -> tuple[float, float]:
-        """Do a step, if need be of fewer images at a time; return its loss and its rate."""
+    def _begun(self, inputs: Inputs, falls: int) -> Begun:
+        """Begin a step, if need be of fewer images at a time."""
+        fewer: list[Event] = []
         while True:
             try:
-                return self.stepper.step(inputs, falls)
+                begun = self.stepper.begin(inputs, falls)
+                break
             except (MemoryError, RuntimeError) as error:
                 alone = self.peers.world.size == 1
                 if not _is_out_of_memory(error) or not alone or (size := self.stepper.halve()) is None:
@@ -262,7 +275,53 @@ class Loop:
                 reason = _first_line(error)
             self.progress = replace(self.progress, micro_batch=size)
             step, plan = self.progress.step, str(self.stepper.execution.plan)
-            self.untold.append(Replanned(step=step, plan=plan, micro_batch=size, reason=reason))
+            fewer.append(Replanned(step=step, plan=plan, micro_batch=size, reason=reason))
+        if fewer:
+            self._known()  # of the steps before, which are told first
+            self.untold.extend(fewer)
+        return begun
+
+    def _told_of(self, waiting: int = 0) -> Iterator[Event]:
+        """Yield the events of all steps but the last ``waiting``, each once its numbers are there."""
+        while len(self.awaited) > waiting:
+            self._known(len(self.awaited) - 1)
+            yield from self._told()
+
+    def _known(self, waiting: int = 0) -> None:
+        """Wait for the numbers of all steps but the last ``waiting``, and have them ready to be told.
+
+        Raises:
+            NotFinite: if one is none; the run is then where it was before that step.
+        """
+        while len(self.awaited) > waiting:
+            begun, before, after = self.awaited.popleft()
+            step = begun.step + 1
+            try:
+                loss = self.stepper.loss_of(begun, lambda step: made_ready(self.prepared, self.batches[step]))
+            except NotFinite:
+                self.awaited.clear()
+                self.progress = replace(self.progress, step=begun.step)
+                raise
+            done = StepDone(
+                step=step,
+                epoch=self._epoch(step),
+                loss=loss,
+                lr=begun.rate,
+                images_per_second=self.config.batch_size / after.seconds_since(before),
+            )
+            self.untold.extend([done] if begun.inspected is None else [done, begun.inspected])
+
+    def _known_or_diverged(self) -> None:
+        """Have all steps ready to be told; if a number of one is none, that instead, and nothing may be kept."""
+        try:
+            self._known()
+        except NotFinite as problem:
+            self.untold.append(self._divergence(problem))
+            self.at_rest = False
+
+    def _divergence(self, problem: NotFinite) -> Diverged:
+        self.diverged = True
+        return Diverged(step=problem.step, layer=problem.layer, what=problem.what)
 
     def _told(self, *events: Event | None) -> Iterator[Event]:
         """Yield those events, which belong together; after an interrupt amid them, what was not yielded yet."""
@@ -271,10 +330,10 @@ class Loop:
             yield self.untold.popleft()
 
     def _epoch_end(self) -> Iterator[Event]:
-        with self._averaged():
-            score, loss = self._measured()
+        with self.validator.averaged():
+            score, loss = self.validator.measured(self.progress.step)
             self.progress = self.progress.measured(score, loss)
-            best = self._keep_best()
+            best = self.keeper.keep_best(self.folder, self.progress)
         step = self.progress.step
         validated = Validated(
             step=step,
@@ -286,7 +345,7 @@ class Loop:
         )
         kept = None if best is None else Checkpointed(step=step, which="best", path=str(best))
         yield from self._told(validated, kept)
-        yield self._keep_last()
+        yield self.keeper.keep_last(self.folder, self.progress)
 
     def _validation_is_due(self) -> bool:
         """Return whether an epoch or the run has ended, and the weights are not measured yet."""
@@ -299,45 +358,12 @@ class Loop:
         waited = self.config.patience is not None and self.progress.waited >= self.config.patience
         return waited or self.progress.step == self.steps
 
-    def _measured(self) -> tuple[float, float]:
-        """Measure the module on the validation split; return what it is chosen by, and its loss."""
-        record, device = self.prepared.record, self.prepared.device
-        measured = evaluate(
-            self.module, self.prepared.val, record.preprocess, record.class_names, "val", device
-        )
-        # All measure all of it, rather than wait, and then go by one: the last bits may differ between machines.
-        score, loss = self.peers.agreed(lambda: (measured.score, measured.loss))
-        if not math.isfinite(loss):  # before the good checkpoint would be written over
-            with closing(self.prepared.val.pieces(64)) as pieces:
-                images = record.preprocess.normalize(next(pieces).to(device))
-            found = first_not_finite(self.module.eval(), images)
-            raise NotFinite("validation loss", self.progress.step, self.config.optimizer.lr, *found)
-        return score, loss
-
     def _falls(self) -> int:
         """Return how often the rate has fallen, of the schedule that falls where validation gets no better."""
         if self.config.schedule.name != "plateau":
             return 0
         losses = [score.loss for score in self.progress.scores]
         return plateau_falls(losses, self.config.schedule.plateau)
-
-    @contextmanager
-    def _averaged(self) -> Iterator[None]:
-        """Put the mean of the weights, if one is kept, in their place for a while."""
-        average = self.stepper.average
-        if average is None:
-            yield
-            return
-        with average.in_place_of(self.module):
-            if isinstance(average, Swa) and average.count:
-                recalibrate(self.module, self._plain_images())
-            yield
-
-    def _plain_images(self) -> Iterator[Tensor]:
-        """Yield the training images of an epoch, as the network sees them; its share, if it joins statistics."""
-        share = self.prepared.share if self.config.execution.sync_batchnorm else None
-        for step in range(math.ceil(len(self.prepared.train) / self.config.batch_size)):
-            yield self.prepared.inputs(self.batches[step], share)[0]
 
     def _epoch(self, step: int) -> float:
         return step * self.config.batch_size / len(self.prepared.train)
@@ -348,40 +374,6 @@ class Loop:
         if wanted.every_steps is not None and self.progress.step % wanted.every_steps == 0:
             return True
         return wanted.every_minutes is not None and time.monotonic() - saved >= 60 * wanted.every_minutes
-
-    def _state(self) -> Checkpoint:
-        return Checkpoint.of(self.progress, self.module, self.stepper.optimizer, self.stepper.average)
-
-    def _keep_best(self) -> Path | None:
-        """Keep the state that was just measured if it is to be; return where the best stands, if it is this one."""
-        if self.peers.world.writes:
-            return keep_best(self.folder, self._state(), self.config.checkpoints.keep_best)
-        best = self.progress.best
-        return self.folder.best / CHECKPOINT if best and best.step == self.progress.step else None
-
-    def _keep_last(self) -> Checkpointed:
-        path = self.folder.last / CHECKPOINT
-        if self.peers.world.writes:
-            sync_log(self.folder.log)
-            keep_last(self.folder, self._state())
-        return Checkpointed(step=self.progress.step, which="last", path=str(path))
-
-    def _keep_weights(self) -> None:
-        """Put the best weights, or failing those the newest, into the module and ``model.safetensors``."""
-        if not self.peers.world.writes:
-            return
-        if self.progress.best is not None:
-            try:
-                best = read_best(self.folder, self.progress.best.step)
-                set_weights(self.module, best.part(MODEL), where=str(self.folder.best))
-            except RunError as error:
-                self.damaged = f"{error} The newest weights are kept."
-        elif not self.at_rest:  # amid the first steps, with no weights worth keeping
-            return
-        try:
-            save_weights(self.module, self.folder.weights)
-        except WeightsError as error:
-            raise RunError(f"{error} The checkpoints stay good.") from None
 
     def _share_weights(self) -> None:
         """Have the module of every process be as the one of that which kept the weights."""

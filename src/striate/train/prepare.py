@@ -41,6 +41,7 @@ from striate.train.losses import Loss, chosen_loss, make_loss
 from striate.train.methods import check_schedule
 from striate.train.plan.asking import asked_plan
 from striate.train.plan.plan import Plan
+from striate.train.resident import moved
 
 __all__ = ["Prepared", "network_name", "prepare", "resolve_device"]
 
@@ -91,17 +92,17 @@ class Prepared:
             images, targets = batch.images, batch.targets
             if share is not None:
                 images, targets = images[share], targets[share]
-            return self.record.preprocess.normalize(images.to(self.device)), targets.to(self.device)
+            return self.record.preprocess.normalize(moved(images, self.device)), moved(targets, self.device)
         seed, targets = self.record.training.seed, batch.targets
         images, mixed = self.augment(
-            batch.images.to(self.device),
+            moved(batch.images, self.device),
             targets,
             seed=seed,
             step=batch.step if batch.steps is None else batch.steps,
             indices=batch.indices,
             share=share,
         )
-        return images, (targets if mixed is None else mixed).to(self.device)
+        return images, moved(targets if mixed is None else mixed, self.device)
 
 
 def prepare(

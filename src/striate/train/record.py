@@ -8,7 +8,7 @@ import json
 import os
 import socket
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import ExitStack, closing, suppress
 from functools import singledispatchmethod
 from pathlib import Path
@@ -31,8 +31,12 @@ _POINTS = 2000
 _WAIT = 0.25
 
 
-def recorded(events: Generator[Event, None, None], folder: Path) -> Generator[Event, None, None]:
+def recorded(
+    events: Generator[Event, None, None], folder: Path, untold: Iterable[Event] = ()
+) -> Generator[Event, None, None]:
     """Write each event to ``folder`` and pass it on; what is thrown in or closed reaches ``events``.
+
+    When it is closed, what is ``untold`` by then, though it happened, is written too.
 
     Raises:
         RunError: if the log cannot be written.
@@ -50,6 +54,11 @@ def recorded(events: Generator[Event, None, None], folder: Path) -> Generator[Ev
                 event = next(events)
     except StopIteration:
         return
+    except GeneratorExit:
+        events.close()
+        for event in untold:
+            log.write(event)
+        raise
     finally:
         with closing(log):
             events.close()

@@ -154,7 +154,7 @@ def _run(loop: Loop, out: Path | None, job: str) -> Generator[Event, None, None]
 
 def _written(loop: Loop, events: Generator[Event, None, None]) -> Generator[Event, None, None]:
     """Return ``events`` as they are recorded, by the process that does."""
-    return recorded(events, loop.folder.path) if loop.peers.world.writes else events
+    return recorded(events, loop.folder.path, loop.untold) if loop.peers.world.writes else events
 
 
 def _locked(folder: Path, peers: Peers) -> FileLock | None:

@@ -89,8 +89,8 @@ def state_of_torch():
 
 @pytest.mark.parametrize(
     ("precision", "products"),
-    [("fp32", "ieee"), ("tf32", "tf32"), ("bf16-math", "bf16"), ("bf16", "ieee")],
-    ids=["fp32", "tf32", "bf16-math", "bf16"],
+    [("fp32", "ieee"), ("tf32", "tf32"), ("bf16-math", "bf16"), ("bf16", "ieee"), ("fp16", "ieee")],
+    ids=["fp32", "tf32", "bf16-math", "bf16", "fp16"],
 )
 def test_threads_and_products_hold_for_a_while(precision, products):
     before = state_of_torch()
@@ -106,12 +106,13 @@ def test_threads_and_products_hold_for_a_while(precision, products):
     assert state_of_torch() == before
 
 
-@pytest.mark.parametrize("precision", ["fp32", "tf32", "bf16-math", "bf16"])
-def test_autocast_is_for_bf16_alone(precision):
+@pytest.mark.parametrize("precision", ["fp32", "tf32", "bf16-math", "bf16", "fp16"])
+def test_autocast_is_for_two_alone(precision):
+    half = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision)
     with Plan(precision=precision).autocast(CPU):
-        assert torch.is_autocast_enabled("cpu") is (precision == "bf16")
+        assert torch.is_autocast_enabled("cpu") is (half is not None)
         out = torch.nn.Linear(4, 4)(torch.zeros(2, 4))
-    assert out.dtype == (torch.bfloat16 if precision == "bf16" else torch.float32)
+    assert out.dtype == (half or torch.float32)
     assert not torch.is_autocast_enabled("cpu")
 
 
@@ -150,7 +151,7 @@ def test_threads_that_are_asked_for(monkeypatch):
 
 def test_a_precision_that_a_cpu_does_not_have():
     text = message_of(ConfigError, asked_plan, TrainConfig(precision="tf32"), None, CPU)
-    assert text == "precision='tf32': must be fp32, bf16-math, bf16 on cpu."
+    assert text == "precision='tf32': must be fp32, bf16-math, bf16, fp16 on cpu."
 
 
 def test_compiling_needs_a_compiler(monkeypatch):

@@ -109,7 +109,7 @@ def test_plans_that_differ_are_told(tmp_path):
 
 def test_a_device_that_does_not_have_it(tmp_path):
     text = message_of(ConfigError, train, tiny(), toy_source(), quick(precision="tf32"), tmp_path / "run")
-    assert text == "precision='tf32': must be fp32, bf16-math, bf16 on cpu."
+    assert text == "precision='tf32': must be fp32, bf16-math, bf16, fp16 on cpu."
     assert not (tmp_path / "run").exists()
 
 

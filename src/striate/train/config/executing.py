@@ -10,11 +10,11 @@ from striate.train.config.base import Count, option, part
 
 __all__ = ["ExecutionConfig", "MemoryFormat", "Precision"]
 
-Precision = Literal["fp32", "tf32", "bf16-math", "bf16"]
+Precision = Literal["fp32", "tf32", "bf16-math", "bf16", "fp16"]
 """In which products are computed. Weights, sums and what is kept are float32 in all of them.
 
 ``tf32`` and ``bf16-math`` round the factors of convolutions and matrix products to 10 and 7 bits, ``bf16`` also what
-layers hand on (autocast).
+layers hand on (autocast). ``fp16`` does so to 10 bits, and scales the loss, as float16 has no gradients below 6e-8.
 """
 MemoryFormat = Literal["contiguous", "channels_last"]
 
@@ -31,8 +31,8 @@ class ExecutionConfig:
     plan: Literal["auto", "plain"] = option(
         "auto", "auto measures what is fastest here; plain computes as described, in fp32."
     )
-    precision: Literal["auto", "fp32", "tf32", "bf16-math", "bf16"] = option(
-        "auto", "Of products: fp32, tf32, bf16-math, or bf16; weights stay in float32."
+    precision: Literal["auto", "fp32", "tf32", "bf16-math", "bf16", "fp16"] = option(
+        "auto", "Of products: fp32, tf32, bf16-math, bf16, or fp16; weights stay in float32."
     )
     memory_format: Literal["auto", "contiguous", "channels_last"] = option(
         "auto", "How images lie in memory: contiguous (NCHW), channels_last (NHWC)."

@@ -1,7 +1,8 @@
 """Checkpoints: the whole state of a run in one safetensors file, replaced atomically.
 
 One file, because only a single rename is atomic: weights under ``model/``, optimizer state under ``optimizer/``, means
-of weights under ``average/``; counters as JSON in the file's metadata, beside a checksum of everything.
+of weights under ``average/``, what losses are multiplied by for float16 under ``loss_scale/``; counters as JSON in the
+file's metadata, beside a checksum of everything.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from torch import Tensor, nn
 
 from striate.errors import RunError, WeightsError
 from striate.nn import set_weights, write_tensors
+from striate.train.loss_scale import LossScale
 from striate.train.methods import Average
 
 __all__ = ["CHECKPOINT", "MODEL", "Checkpoint", "Progress", "Score", "model_tensors", "read_progress"]
@@ -28,7 +30,7 @@ CHECKPOINT = "checkpoint.safetensors"
 SCHEMA_VERSION = 2
 MODEL = "model/"
 """What the names of weights begin with."""
-_BUFFERS, _OPTIMIZER, _AVERAGE = "buffer/", "optimizer/", "average/"
+_BUFFERS, _OPTIMIZER, _AVERAGE, _SCALE = "buffer/", "optimizer/", "average/", "loss_scale/"
 
 
 class Score(NamedTuple):
@@ -98,6 +100,7 @@ class Checkpoint:
         module: nn.Module,
         optimizer: torch.optim.Optimizer,
         average: Average | None = None,
+        loss_scale: LossScale | None = None,
     ) -> Checkpoint:
         """Return the state as it is now; its tensors are those that training goes on changing."""
         tensors = {f"{MODEL}{name}": tensor for name, tensor in module.state_dict().items()}
@@ -109,10 +112,16 @@ class Checkpoint:
                     tensors[f"{_OPTIMIZER}{index}/{name}"] = torch.as_tensor(value)
         if average is not None:
             tensors |= {f"{_AVERAGE}{name}": tensor for name, tensor in average.state().items()}
+        if loss_scale is not None:
+            tensors |= {f"{_SCALE}{name}": tensor for name, tensor in loss_scale.state().items()}
         return cls(progress, tensors, state["param_groups"])
 
     def restore(
-        self, module: nn.Module, optimizer: torch.optim.Optimizer, average: Average | None = None
+        self,
+        module: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        average: Average | None = None,
+        loss_scale: LossScale | None = None,
     ) -> None:
         """Put the state into what `of` took it from, or into what was made alike.
 
@@ -135,6 +144,8 @@ class Checkpoint:
             ) from None
         if average is not None:
             average.load(self.part(_AVERAGE))
+        if loss_scale is not None:
+            loss_scale.load(self.part(_SCALE))
 
     def part(self, prefix: str) -> dict[str, Tensor]:
         """Return the tensors whose names begin with ``prefix``, by what follows it."""

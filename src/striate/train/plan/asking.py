@@ -9,7 +9,7 @@ import torch
 
 from striate.errors import ConfigError, bad_argument, listed
 from striate.train.config import MemoryFormat, Precision, TrainConfig
-from striate.train.plan.plan import Plan, allowed_precisions
+from striate.train.plan.plan import Plan, known_precisions
 
 __all__ = ["asked_plan"]
 
@@ -31,8 +31,8 @@ def asked_plan(config: TrainConfig, macs: int | None, device: torch.device) -> P
     if wanted.compile == "on":
         _check_compiler(device)
     precision: Precision = "fp32" if wanted.precision == "auto" else wanted.precision
-    if precision not in allowed_precisions(device):
-        has = f"{listed(allowed_precisions(device))} on {device}"
+    if precision not in known_precisions(device):
+        has = f"{listed(known_precisions(device))} on {device}"
         raise ConfigError(bad_argument("precision", precision, has))
     if wanted.memory_format != "auto":
         memory_format: MemoryFormat = wanted.memory_format

@@ -23,9 +23,23 @@ from striate.train.plan.plan import Plan
 
 __all__ = ["Checker", "Deviation"]
 
-_ROUNDING: Mapping[str, float] = {"fp32": 2**-20, "tf32": 2**-11, "bf16-math": 2**-8, "bf16": 2**-8}
+_ROUNDING: Mapping[str, float] = {
+    "fp32": 2**-20,
+    "tf32": 2**-11,
+    "bf16-math": 2**-8,
+    "bf16": 2**-8,
+    "fp16": 2**-11,
+}
 """Half a last bit, as a share; of float32 some of them, as its sums come in another order."""
-_OF_A_LAYER: Mapping[str, float] = {"fp32": 1e-4, "tf32": 2**-8, "bf16-math": 2**-6, "bf16": 2**-6}
+_OF_A_LAYER: Mapping[str, float] = {
+    "fp32": 1e-4,
+    "tf32": 2**-8,
+    "bf16-math": 2**-6,
+    "bf16": 2**-6,
+    "fp16": 2**-8,
+}
+_SCALES: Mapping[str, tuple[float, ...]] = {"fp16": (2.0**16, 2.0**12, 2.0**8, 2.0**4)}
+"""By which the loss is multiplied, the first whose gradients are all numbers, before 1: as `LossScale` does."""
 _OF_THE_WHOLE = 4  # times what weights so rounded do
 _LEAST = {"outputs": 8, "gradients": 16}  # times the rounding, of networks that hardly react
 _OF_ONE_UNIT = 0.01
@@ -130,13 +144,22 @@ class Checker:
         lay_out(self._module, plan)
         if not plan.fused:
             unfuse(self._module)
+        for scale in _SCALES.get(plan.precision, ()):
+            logits, gradients = self._passed(execution, scale)
+            if all(gradient.isfinite().all() for gradient in gradients.values()):
+                return logits, gradients
+        return self._passed(execution)
+
+    def _passed(self, execution: Execution, scale: float = 1.0) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the logits and the gradients of a pass whose loss is multiplied by ``scale``, a power of two."""
+        plan = execution.plan
         self._module.zero_grad(set_to_none=True)
         torch.manual_seed(0)  # what is drawn in a layer is the same each time
         with plan.applied(self._images.device):
             losses = execution.losses(execution.taken(self._images), self._targets, plan.compiled_from or 0)
-            losses.whole.backward()  # type: ignore[no-untyped-call]
+            (losses.whole * scale).backward()  # type: ignore[no-untyped-call]
         named = self._module.named_parameters()
-        gradients = {name: p.grad.clone() for name, p in named if p.grad is not None}
+        gradients = {name: p.grad / scale for name, p in named if p.grad is not None}
         self._module.zero_grad(set_to_none=True)
         return losses.logits.detach(), gradients
 
@@ -179,8 +202,7 @@ class Checker:
     def _layer_off(self, given: _Given, plan: Plan) -> float:
         """Return how far the layer alone is, of what it gives or of a gradient."""
         device = self._images.device
-        halved = plan.precision == "bf16"
-        images = given.images.bfloat16().float() if halved else given.images
+        images = given.images if plan.half is None else given.images.to(plan.half).float()
         generator = torch.Generator(device).manual_seed(0)
         slopes: list[Tensor] = []
 
@@ -196,11 +218,14 @@ class Checker:
                 if not slopes:
                     slopes.append(torch.randn(out.shape, generator=generator, device=device))
                 wanted = [images, *(p for p in given.layer.parameters() if p.requires_grad)]
-                gradients = torch.autograd.grad(out, wanted, slopes[0].to(out.dtype), allow_unused=True)
+                # Given the slopes as its own argument, `grad` would load sympy, for 0.5 s.
+                gradients = torch.autograd.grad(
+                    (out * slopes[0].to(out.dtype)).sum(), wanted, allow_unused=True
+                )
             return [out.detach(), *(g for g in gradients if g is not None)]
 
         expected = called(images, self._described.plan)
-        got = called(images.bfloat16() if halved else images, plan)
+        got = called(images if plan.half is None else images.to(plan.half), plan)
         return max(
             (_share(_length(a - b), _length(b)) for a, b in zip(got, expected, strict=True)), default=0.0
         )

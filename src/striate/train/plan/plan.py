@@ -11,7 +11,7 @@ import torch
 
 from striate.train.config import MemoryFormat, Precision
 
-__all__ = ["Plan", "allowed_precisions"]
+__all__ = ["Plan", "allowed_precisions", "known_precisions"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +91,12 @@ class Plan:
 
     def autocast(self, device: torch.device) -> AbstractContextManager[object]:
         """Return what the network is to be called within."""
-        return torch.autocast(device.type, torch.bfloat16) if self.precision == "bf16" else nullcontext()
+        return nullcontext() if self.half is None else torch.autocast(device.type, self.half)
+
+    @property
+    def half(self) -> torch.dtype | None:
+        """In which layers hand on what they compute; None means float32."""
+        return _HALVES.get(self.precision)
 
 
 _VALUES: Mapping[str, tuple[Any, ...]] = {
@@ -101,6 +106,7 @@ _VALUES: Mapping[str, tuple[Any, ...]] = {
 }
 _LEAST = {"threads": 1, "fused": 0, "compiled_from": 0, "micro_batch": 1}
 _PRODUCTS = {"tf32": "tf32", "bf16-math": "bf16"}
+_HALVES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def _backends(device: torch.device) -> tuple[Any, ...]:
@@ -115,11 +121,16 @@ def _backends(device: torch.device) -> tuple[Any, ...]:
 
 
 def allowed_precisions(device: torch.device) -> tuple[Precision, ...]:
-    """Return the precisions that ``device`` has, float32 first."""
+    """Return the precisions that are worth a try on ``device``, float32 first."""
     if device.type == "cuda":
-        return (
-            ("fp32", "tf32", "bf16") if torch.cuda.is_bf16_supported(including_emulation=False) else ("fp32",)
-        )
+        new = torch.cuda.is_bf16_supported(including_emulation=False)
+        return ("fp32", "tf32", "bf16") if new else ("fp32", "fp16")
     if device.type == "cpu":
         return ("fp32", "bf16-math", "bf16")
     return ("fp32", "bf16")
+
+
+def known_precisions(device: torch.device) -> tuple[Precision, ...]:
+    """Return the precisions that ``device`` can be asked for: those worth a try, and float16 with a scaled loss."""
+    worth = allowed_precisions(device)
+    return worth if "fp16" in worth or device.type not in ("cpu", "cuda") else (*worth, "fp16")

@@ -36,6 +36,8 @@ _PROMISING: tuple[tuple[Precision, MemoryFormat], ...] = (
     ("bf16-math", "channels_last"),
     ("bf16", "contiguous"),
     ("bf16-math", "contiguous"),
+    ("fp16", "channels_last"),
+    ("fp16", "contiguous"),
 )
 
 
@@ -149,7 +151,7 @@ def _candidates(prepared: Prepared) -> Iterator[Plan]:
     images = any(weight.ndim == 4 for weight in prepared.module.parameters())
     for precision, memory_format in _PROMISING:
         if (
-            precision in allowed_precisions(prepared.device)
+            (precision in allowed_precisions(prepared.device) or precision == wanted.precision)
             and wanted.precision in ("auto", precision)
             and wanted.memory_format in ("auto", memory_format)
             and (memory_format == "contiguous" or images)

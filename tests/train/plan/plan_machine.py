@@ -1,5 +1,6 @@
 """A machine whose passes take what they are told to, by its own clock; and what is chosen on it."""
 
+import dataclasses
 import math
 
 from plan_toys import prepared, reading
@@ -16,12 +17,14 @@ class Machine:
 
     Attributes:
         tried: The plans, in their order; one that is tried twice in a row stands there once.
+        looked_at: Those whose numbers were checked.
     """
 
     def __init__(self, seconds):
         self.seconds = seconds
         self.now = 100.0
         self.tried = []
+        self.looked_at = []
         self.changes = {}
         self.preparation = 0.0
 
@@ -39,8 +42,15 @@ class Machine:
                 break
             self.now += one
         preparation = 0.0 if plan.compiled_from is None else self.preparation
-        change = self.changes.get((plan.precision, plan.memory_format), {})
-        return reading(plan, self.seconds(plan), preparation, unchecked=not useful, **change)
+        failure = self.changes.get((plan.precision, plan.memory_format), {}).get("failure", "")
+        unchecked = plan != bench.described
+        return reading(plan, self.seconds(plan), preparation, failure=failure, unchecked=unchecked)
+
+    def checked(self, row):
+        """Return what a check says of a plan; it takes no time."""
+        self.looked_at.append(row.plan)
+        change = self.changes.get((row.plan.precision, row.plan.memory_format), {})
+        return dataclasses.replace(row, unchecked=False, deviation=change.get("deviation"))
 
 
 def chosen(epochs=LONG, **options):

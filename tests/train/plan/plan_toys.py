@@ -28,7 +28,11 @@ def bench(module, count=8, shape=(1, 8, 8), classes=3, described=None):
 
 def problem(module, plan, **options):
     """Return why ``plan`` is refused for ``module``."""
-    return bench(module, **options).measure(plan, 1).refused
+    return measured_and_checked(bench(module, **options), plan).refused
+
+
+def measured_and_checked(tried, plan, repeats=1):
+    return tried.checked(tried.measure(plan, repeats))
 
 
 def prepared(network=None, source=None, **options):

@@ -1,8 +1,10 @@
 """What a plan computes is compared with float32, layer by layer; and trying a plan leaves nothing behind."""
 
+import dataclasses
+
 import pytest
 import torch
-from plan_toys import CPU, HALF, LAST, batch, bench, problem, tiny_module
+from plan_toys import CPU, HALF, LAST, batch, bench, measured_and_checked, problem, tiny_module
 from torch import nn
 from torch.nn import functional as F
 
@@ -41,7 +43,7 @@ def residual():
 @eager
 def test_a_network_that_is_ill_conditioned_is_accepted(residual, plan):
     shape = st.zoo.resnet20().input
-    measured = bench(residual, 8, shape, 10).measure(plan, 1)
+    measured = measured_and_checked(bench(residual, 8, shape, 10), plan)
     assert measured.refused == ""
     if plan.precision == "bf16":
         assert measured.deviation.gradients > 0.02  # of which no fixed bound could be made
@@ -259,7 +261,7 @@ class Fussy(nn.Module):
 
 
 def test_a_module_that_raises_is_refused_with_its_reason():
-    measured = bench(Fussy(in_bf16)).measure(HALF, 1)
+    measured = measured_and_checked(bench(Fussy(in_bf16)), HALF)
     assert measured.refused == measured.failure == "ValueError: this kernel has no half"
     assert measured.seconds is None
     assert problem(Fussy(in_bf16), LAST) == ""
@@ -331,7 +333,7 @@ def test_trying_leaves_everything_as_before(fails, lies):
     before = whole_state(module)
     tried = bench(module)
     for plan in (Plan(), HALF, LAST, BOTH, Plan(precision="bf16-math", threads=2)):
-        measured = tried.measure(plan, 2)
+        measured = measured_and_checked(tried, plan, 2)
         same(before, whole_state(module))
         assert not measured.failure or fails or plan.precision == "bf16-math"
     assert bool(measured.failure) or not fails
@@ -369,13 +371,24 @@ def test_a_part_of_a_batch_tells_what_the_whole_would_take(monkeypatch):
     assert tried.measure(Plan(), 2).seconds == 1.0
 
 
-def test_what_is_of_no_use_is_neither_timed_again_nor_checked(monkeypatch):
+def test_what_is_of_no_use_is_not_timed_again(monkeypatch):
     tried = bench(tiny_module())
     monkeypatch.setattr(type(tried), "_timed", lambda *_: 2.0)
-    monkeypatch.setattr(type(tried), "_deviation", lambda *_: pytest.fail("it was checked"))
     measured = tried.measure(HALF, 5, slowest=2.0)
     assert (measured.repeats, measured.deviation) == (1, None)
-    assert measured.refused == "slower, so its numbers were not checked"
+    assert measured.refused == "another is faster, so its numbers were not checked"
+    assert tried.measure(HALF, 5, slowest=2.1).repeats == 5
+
+
+def test_a_check_adds_how_far_a_plan_is_off_and_changes_no_time():
+    tried = bench(tiny_module())
+    measured = tried.measure(HALF, 2)
+    checked = tried.checked(measured)
+    assert checked.deviation is not None
+    assert checked == dataclasses.replace(measured, unchecked=False, deviation=checked.deviation)
+    assert tried.checked(checked) is checked
+    described = tried.measure(Plan(), 1)
+    assert tried.checked(described) is described
 
 
 def test_no_more_is_timed_than_there_is_time_for():
@@ -387,7 +400,7 @@ def test_no_more_is_timed_than_there_is_time_for():
 
 def test_a_micro_batch_is_no_matter_of_the_bench():
     plan = Plan(precision="bf16", micro_batch=2)
-    measured = bench(tiny_module()).measure(plan, 1)
+    measured = measured_and_checked(bench(tiny_module()), plan)
     assert (measured.plan, measured.refused) == (plan, "")
     images, _ = batch()
     assert images.device == CPU

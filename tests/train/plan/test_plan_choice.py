@@ -32,10 +32,11 @@ AS_DESCRIBED = {(precision, "contiguous") for precision in ("fp32", "bf16", "bf1
         ({("bf16", LAST): 0.5, ("bf16", "contiguous"): 0.4}, "bf16", "contiguous"),
         ({("bf16-math", "contiguous"): 0.5}, "bf16-math", "contiguous"),
         ({("bf16", LAST): 0.92, ("bf16", "contiguous"): 0.92}, "fp32", "contiguous"),
-        ({("bf16", "contiguous"): 0.90}, "bf16", "contiguous"),
+        ({("bf16", "contiguous"): 0.82}, "bf16", "contiguous"),
         ({("fp32", LAST): 0.98}, "fp32", "contiguous"),
         ({("fp32", LAST): 0.94}, "fp32", LAST),
-        ({("fp32", LAST): 0.9, ("bf16", LAST): 0.83}, "fp32", LAST),
+        ({("fp32", LAST): 0.9, ("bf16", LAST): 0.87}, "fp32", LAST),
+        ({("bf16", LAST): 0.5, ("bf16", "contiguous"): 0.46}, "bf16", LAST),
         ({("fp32", LAST): 0.9, ("bf16", LAST): 0.80}, "bf16", LAST),
     ],
     ids=lambda value: (
@@ -195,15 +196,15 @@ def test_what_is_halved_may_be_fused_too(machine, monkeypatch):
 
 def test_the_promising_come_first(machine):
     made = machine(of_plan=lambda plan: 1.0)
-    chosen(14.0)
+    chosen(30.0)
     assert made.tried == [Plan(), Plan(precision="bf16", memory_format=LAST)]
 
 
 @pytest.mark.parametrize(
-    ("second", "images"), [(0.1, 64), (0.2, 64), (0.3, 32), (0.5, 16), (1.0, 8), (30.0, 2)], ids=str
+    ("second", "images"), [(0.3, 64), (0.6, 64), (0.9, 32), (1.5, 16), (3.0, 8), (30.0, 2)], ids=str
 )
 def test_batches_that_take_long_are_tried_on_a_part_of_them(machine, monkeypatch, second, images):
-    """Of 64; a pass is to take 0.2 s."""
+    """Of 64; a pass is to take 0.6 s."""
     sizes = []
     made = machine(of_plan=lambda plan: second * (0.4 if plan.precision == "bf16" else 1.0))
     inner = Bench.measure
@@ -222,14 +223,24 @@ def test_batches_that_take_long_are_tried_on_a_part_of_them(machine, monkeypatch
     assert made.now <= 100.0 + 10.0 + 10 * second
 
 
-def test_what_is_slower_than_the_best_is_timed_once(machine):
-    made = machine(
-        of_plan=lambda plan: (0.1 if plan.precision == "bf16" and plan.memory_format == LAST else 1.0) * MILLI
-    )
+def test_only_what_is_faster_is_checked(machine):
+    half = Plan(precision="bf16", memory_format=LAST)
+    made = machine(of_plan=lambda plan: (0.1 if plan == half else 1.0) * MILLI)
     rows = {row.plan: row for row in tried(prepared(epochs=LONG), 3000).rows}
-    assert rows.pop(Plan()).refused == rows.pop(Plan(precision="bf16", memory_format=LAST)).refused == ""
-    assert {row.refused for row in rows.values()} == {"slower, so its numbers were not checked"}
-    assert set(made.tried) == {Plan(), Plan(precision="bf16", memory_format=LAST), *rows}
+    assert made.looked_at == [half]
+    assert rows.pop(Plan()).refused == rows.pop(half).refused == ""
+    assert {row.refused for row in rows.values()} == {"another is faster, so its numbers were not checked"}
+    assert set(made.tried) == {Plan(), half, *rows}
+
+
+def test_after_a_plan_that_is_wrong_the_next_is_checked(machine):
+    made = machine(
+        {("bf16", LAST): 0.3, ("bf16", "contiguous"): 0.5, ("fp32", LAST): 0.7, ("fp32", "contiguous"): 1.0}
+    )
+    made.changes = {("bf16", LAST): {"deviation": FAR}, ("bf16", "contiguous"): {"deviation": FAR}}
+    assert chosen(epochs=100_000.0) == Plan(memory_format=LAST)
+    wanted = [("bf16", LAST), ("bf16", "contiguous"), ("fp32", LAST)]
+    assert [(plan.precision, plan.memory_format) for plan in made.looked_at] == wanted
 
 
 def test_a_micro_batch_is_kept_and_measured(machine, monkeypatch):
@@ -262,7 +273,7 @@ def test_a_table_of_all_plans(machine):
     assert table.rows[0].plan == Plan()
     assert table.chosen == Plan(precision="bf16", memory_format=LAST)
     data = json.loads(json.dumps(table.to_data()))
-    assert [row["speedup"] for row in data["plans"]][:3] == [1.0, 4.0, 2.0]
+    assert [row["speedup"] for row in data["plans"]][:4] == [1.0, 4.0, 1.0, 2.0]
     assert [row["chosen"] for row in data["plans"]].count(True) == 1
     lines = str(table).splitlines()
     assert [line for line in lines if line.startswith("→")] == [

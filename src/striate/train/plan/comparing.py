@@ -11,12 +11,16 @@ from striate.train.prepare import Prepared
 
 __all__ = ["cost", "fastest", "seconds"]
 
-_FASTER = 1.05  # than images as they are described, and than as many threads as suit the arithmetic
+_FASTER = (
+    1.05  # than the order of axes that is usual for the precision, and as many threads as suit the arithmetic
+)
 _ROUNDED = 1.1  # than float32, which is not left for less
 
 
-def fastest(rows: Sequence[Measured], prepared: Prepared, steps: int | None) -> Plan:
-    """Return the fastest plan that may be used, for a run of ``steps``.
+def fastest(
+    rows: Sequence[Measured], prepared: Prepared, steps: int | None, *, unchecked: bool = False
+) -> Plan:
+    """Return the fastest plan that may be used, for a run of ``steps``; or that might, if it is still ``unchecked``.
 
     Float32 is not left for next to nothing, nor is what is described; and what compiles has that to repay.
     """
@@ -24,7 +28,7 @@ def fastest(rows: Sequence[Measured], prepared: Prepared, steps: int | None) -> 
     allowed = [
         row
         for row in rows
-        if not row.refused
+        if (not row.refused or (unchecked and row.unchecked))
         and wanted.precision in ("auto", row.plan.precision)
         and wanted.memory_format in ("auto", row.plan.memory_format)
         and wanted.threads in (None, max(row.plan.threads, row.plan.fused))
@@ -43,9 +47,11 @@ def fastest(rows: Sequence[Measured], prepared: Prepared, steps: int | None) -> 
 
 def cost(row: Measured, prepared: Prepared) -> float:
     """Return seconds of a step, and more for what must be faster by a margin."""
-    factor = 1.0 if row.plan.precision == "fp32" else _ROUNDED
-    factor *= 1.0 if row.plan.memory_format == "contiguous" else _FASTER
-    factor *= 1.0 if row.plan.fused or row.plan.threads == prepared.plan.threads else _FASTER
+    plan = row.plan
+    exact = plan.precision == "fp32"
+    usual = plan.memory_format == ("contiguous" if exact else "channels_last")
+    factor = (1.0 if exact else _ROUNDED) * (1.0 if usual else _FASTER if exact else _ROUNDED)
+    factor *= 1.0 if plan.fused or plan.threads == prepared.plan.threads else _FASTER
     return seconds(row) * factor
 
 

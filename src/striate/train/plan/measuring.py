@@ -19,7 +19,7 @@ from striate.train.plan.plan import Plan
 
 __all__ = ["Bench", "Measured"]
 
-_CHECKED = 32  # images
+_CHECKED, _CHECKED_OF_PART = 32, 8  # images
 _MOST = 100
 
 
@@ -33,7 +33,7 @@ class Measured:
         preparation: Seconds of the passes before, which compile what is to be compiled.
         deviation: From the plan that computes as described; None for that plan itself.
         failure: Why it could not be done; empty if it could.
-        unchecked: Whether it was too slow to be looked at more closely.
+        unchecked: Whether its numbers were not compared with those of that plan.
     """
 
     plan: Plan
@@ -48,7 +48,7 @@ class Measured:
     def refused(self) -> str:
         """Why it must not be used; empty if it may."""
         if self.unchecked:
-            return "slower, so its numbers were not checked"
+            return "another is faster, so its numbers were not checked"
         return self.failure or (self.deviation.problem if self.deviation else "")
 
 
@@ -94,14 +94,14 @@ class Bench:
         least: float = 0.0,
         slowest: float = math.inf,
     ) -> Measured:
-        """Try ``plan``.
+        """Time ``plan``.
 
         Args:
             plan: How to compute.
             repeats: How often to time it at the least, after a step that does not count.
             until: When to stop, of `time.perf_counter`; it is timed at least once.
             least: Seconds to time it all together, as what is quick differs much; not more than `_MOST` times.
-            slowest: Seconds of a batch, with which it is of no use: then it is timed once, and not checked.
+            slowest: Seconds of a batch, with which it is of no use: then it is timed once.
         """
         whole = replace(plan, micro_batch=None)
         device = self.images.device
@@ -123,22 +123,29 @@ class Bench:
                     and time.perf_counter() < until
                 ):
                     seconds.append(self._timed(execution, images))
-                unfuse(self.module)
-                useful = min(seconds) * scale < slowest
-                deviation = self._deviation(whole) if useful else None
-                if deviation is not None and deviation.rounds_nothing:
-                    return Measured(plan=plan, seconds=None, failure="this device computes it in float32")
         except Exception as error:  # the module, or a compiler, may raise anything
-            lines = str(error).strip().splitlines() or [""]
-            return Measured(plan=plan, seconds=None, failure=f"{type(error).__name__}: {lines[0]:.200}")
+            return _failed(plan, error)
         return Measured(
             plan=plan,
             seconds=min(seconds) * scale,
             preparation=preparation,
             repeats=len(seconds),
-            deviation=deviation,
-            unchecked=not useful,
+            unchecked=plan != self.described,
         )
+
+    def checked(self, row: Measured) -> Measured:
+        """Return ``row`` with how far its plan is from the one that is described."""
+        if not row.unchecked:
+            return row
+        whole = replace(row.plan, micro_batch=None)
+        try:
+            with whole.applied(self.images.device), self._unchanged():
+                deviation = self._deviation(whole)
+        except Exception as error:
+            return _failed(row.plan, error)
+        if deviation.rounds_nothing:
+            return Measured(plan=row.plan, seconds=None, failure="this device computes it in float32")
+        return replace(row, deviation=deviation, unchecked=False)
 
     def _has_layers_to_fuse(self, plan: Plan) -> bool:
         with plan.autocast(self.images.device):
@@ -146,11 +153,10 @@ class Bench:
         unfuse(self.module)
         return bool(found)
 
-    def _deviation(self, plan: Plan) -> Deviation | None:
-        if plan == self.described:
-            return None
+    def _deviation(self, plan: Plan) -> Deviation:
         device = self.images.device
-        images, targets = self.images[:_CHECKED], self.targets[:_CHECKED]
+        count = _CHECKED if len(self.images) == self.size else _CHECKED_OF_PART
+        images, targets = self.images[:count], self.targets[:count]
         if self._checker is None:
             with self.described.applied(device):
                 described = Execution(self.module, self.loss, self.described, device)
@@ -194,3 +200,8 @@ class Bench:
             for weight, value, gradient in weights:
                 weight.data, weight.grad = value, gradient
             unfuse(self.module)
+
+
+def _failed(plan: Plan, error: Exception) -> Measured:
+    lines = str(error).strip().splitlines() or [""]
+    return Measured(plan=plan, seconds=None, failure=f"{type(error).__name__}: {lines[0]:.200}")

@@ -27,14 +27,14 @@ _WORTH_LOADING = 20.0  # seconds of a run for which the code of fused layers is 
 _FIRST = 3  # passes of what is described, which tell how much may be spent
 _FEW = 4  # images, which tell whether a batch is quick
 _LEAST_IMAGES = 2  # which some normalization needs
-_PASS = 0.2  # seconds of a pass of a batch; what takes longer is tried on a part of it
+_PASS = 0.6  # seconds of a pass of a batch; what takes longer is tried on a part of it
 
 _PROMISING: tuple[tuple[Precision, MemoryFormat], ...] = (
     ("bf16", "channels_last"),
+    ("bf16", "contiguous"),
     ("fp32", "channels_last"),
     ("tf32", "channels_last"),
     ("bf16-math", "channels_last"),
-    ("bf16", "contiguous"),
     ("bf16-math", "contiguous"),
     ("fp16", "channels_last"),
     ("fp16", "contiguous"),
@@ -72,7 +72,7 @@ def search(prepared: Prepared, steps: int | None, before: Sequence[Measured]) ->
         if time.perf_counter() - began + _FIRST * seconds(pace) * _part(bench) > budget:
             return Known(rows=(pace,), budget=budget, sought=_sought(prepared))
         end = began + _SECONDS
-    repeats = _REPEATS if budget is None else _FIRST - 1
+    repeats = _REPEATS if budget is None else _FIRST - 1 if _part(bench) == 1 else 1
     found = {bench.described: bench.measure(bench.described, repeats, end)}
     reference = seconds(found[bench.described])
     if steps is not None:
@@ -84,9 +84,11 @@ def search(prepared: Prepared, steps: int | None, before: Sequence[Measured]) ->
         for plan in plans:
             if time.perf_counter() + 2 * reference * _part(bench) > end:  # over before anything is timed
                 return
-            free = steps is None or plan == bench.described
-            slowest = math.inf if free else min(cost(row, prepared) for row in _usable(found))
-            found[plan] = bench.measure(plan, _REPEATS, end, least, slowest)
+            if steps is None:
+                found[plan] = bench.checked(bench.measure(plan, _REPEATS, end, least))
+            else:
+                slowest = math.inf if plan == bench.described else _least_cost(found.values(), prepared)
+                found[plan] = bench.measure(plan, _REPEATS, end, least, slowest)
 
     if math.isfinite(reference):
         if steps is None or steps * reference > _WORTH_LOADING:
@@ -101,17 +103,20 @@ def search(prepared: Prepared, steps: int | None, before: Sequence[Measured]) ->
             try_each([replace(best, fused=_cores(prepared))])
         if steps is None and prepared.record.training.execution.compile == "on":
             try_each([replace(_best(found, prepared), compiled_from=0)])
+        while (best := _best(found, prepared)) in found and found[best].unchecked:
+            found[best] = bench.checked(found[best])
     kept = {row.plan: row for row in before if row.plan not in found}
     return Known(rows=(*found.values(), *kept.values()), budget=budget, sought=_sought(prepared))
 
 
-def _usable(found: Mapping[Plan, Measured]) -> list[Measured]:
-    return [row for row in found.values() if not row.refused]
+def _least_cost(rows: Iterable[Measured], prepared: Prepared) -> float:
+    return min(cost(row, prepared) for row in rows if row.unchecked or not row.refused)
 
 
 def _best(found: Mapping[Plan, Measured], prepared: Prepared) -> Plan:
-    """Return the fastest so far of those that are not compiled."""
-    return replace(fastest(tuple(found.values()), prepared, None), compiled_from=None, micro_batch=None)
+    """Return the fastest so far of those that are not compiled, if its numbers are right."""
+    best = fastest(tuple(found.values()), prepared, None, unchecked=True)
+    return replace(best, compiled_from=None, micro_batch=None)
 
 
 def _size(prepared: Prepared) -> int:

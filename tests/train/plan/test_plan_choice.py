@@ -159,7 +159,7 @@ def test_trying_takes_a_share_of_the_run_and_ten_seconds(machine, monkeypatch, e
     chosen(epochs)
     run = 3 * epochs * second
     spent = made.now - began
-    if 0.03 * 3 * epochs < 0.5:  # two passes of 4 images of 16
+    if 0.03 * 3 * epochs < 0.25:  # two passes of 2 images of 16
         assert made.tried == []
     else:
         assert made.tried
@@ -173,11 +173,11 @@ def test_fused_layers_are_tried_where_they_are_ready(machine, monkeypatch):
     monkeypatch.setattr(searching, "ready", lambda patience: True)
     made = machine(of_plan=lambda plan: MILLI * (0.5 if plan.fused else 1.0))
     assert chosen() == Plan(fused=1)
-    assert sum(plan.fused > 0 for plan in made.tried) == 1
-    for options in ({"precision": "bf16"}, {"memory_format": LAST}):
-        made.tried.clear()
-        assert not chosen(**options).fused
-        assert not any(plan.fused for plan in made.tried)
+    assert [plan.precision for plan in made.tried if plan.fused] == ["fp32", "bf16", "bf16"]
+    assert chosen(precision="bf16") == Plan(precision="bf16", memory_format=LAST, fused=1)
+    made.tried.clear()
+    assert not chosen(precision="fp32", memory_format=LAST).fused
+    assert not any(plan.fused for plan in made.tried)
     assert chosen(precision="fp32", memory_format="contiguous") == Plan(fused=1)
     assert chosen(threads=3) == Plan(fused=3)
 
@@ -191,12 +191,15 @@ def test_what_is_halved_may_be_fused_too(machine, monkeypatch):
 
     made = machine(of_plan=lambda plan: seconds(plan) if plan.memory_format == LAST else MILLI)
     assert chosen() == dataclasses.replace(half, fused=1)
-    assert {plan for plan in made.tried if plan.fused} == {Plan(fused=1), dataclasses.replace(half, fused=1)}
+    contiguous = Plan(precision="bf16", fused=1)
+    assert {plan for plan in made.tried if plan.fused} == {
+        Plan(fused=1), dataclasses.replace(half, fused=1), contiguous,
+    }  # fmt: skip
 
 
 def test_the_promising_come_first(machine):
     made = machine(of_plan=lambda plan: 1.0)
-    chosen(30.0)
+    chosen(55.0)
     assert made.tried == [Plan(), Plan(precision="bf16", memory_format=LAST)]
 
 
@@ -218,8 +221,9 @@ def test_batches_that_take_long_are_tried_on_a_part_of_them(machine, monkeypatch
     parts = dict.fromkeys(("train", "val"), shown)
     source = ArraySource("many", parts, dict.fromkeys(parts, targets), NAMES)
     assert chosen(source=source, batch_size=64).precision == "bf16"
-    assert sizes[0] == (4, 64)
-    assert set(sizes[1:]) == {(images, 64)}
+    known = [(2, 64)] if images in (2, 64) else [(2, 64), (4, 64)]
+    assert sizes[: len(known)] == known
+    assert set(sizes[len(known) :]) == {(images, 64)}
     assert made.now <= 100.0 + 10.0 + 10 * second
 
 
@@ -234,11 +238,10 @@ def test_only_what_is_faster_is_checked(machine):
 
 
 def test_after_a_plan_that_is_wrong_the_next_is_checked(machine):
-    made = machine(
-        {("bf16", LAST): 0.3, ("bf16", "contiguous"): 0.5, ("fp32", LAST): 0.7, ("fp32", "contiguous"): 1.0}
-    )
+    times = {("bf16", LAST): 0.3, ("bf16", "contiguous"): 0.5, ("fp32", LAST): 0.7}
+    made = machine(of_plan=lambda plan: MILLI * times.get((plan.precision, plan.memory_format), 1.0))
     made.changes = {("bf16", LAST): {"deviation": FAR}, ("bf16", "contiguous"): {"deviation": FAR}}
-    assert chosen(epochs=100_000.0) == Plan(memory_format=LAST)
+    assert chosen() == Plan(memory_format=LAST)
     wanted = [("bf16", LAST), ("bf16", "contiguous"), ("fp32", LAST)]
     assert [(plan.precision, plan.memory_format) for plan in made.looked_at] == wanted
 
@@ -255,7 +258,8 @@ def test_a_micro_batch_is_kept_and_measured(machine, monkeypatch):
     monkeypatch.setattr(Bench, "measure", measure)
     plan = chosen(micro_batch=4)
     assert (plan.micro_batch, plan.precision) == (4, "bf16")
-    assert set(sizes) == {4}
+    assert sizes[0] == 2  # which tell how long a batch takes
+    assert set(sizes[1:]) == {4}
 
 
 def test_a_plain_run_measures_nothing(machine):

@@ -159,7 +159,9 @@ class Checker:
             losses = execution.losses(execution.taken(self._images), self._targets, plan.compiled_from or 0)
             (losses.whole * scale).backward()  # type: ignore[no-untyped-call]
         named = self._module.named_parameters()
-        gradients = {name: p.grad / scale for name, p in named if p.grad is not None}
+        gradients = {
+            name: p.grad if scale == 1 else p.grad / scale for name, p in named if p.grad is not None
+        }
         self._module.zero_grad(set_to_none=True)
         return losses.logits.detach(), gradients
 
@@ -244,7 +246,7 @@ def _hooked(module: nn.Module, hook: Callable[[str], Any]) -> Iterator[None]:
 
 
 def _length(tensor: Tensor) -> float:
-    return float(torch.linalg.vector_norm(tensor.float(), dtype=torch.float64))
+    return float(torch.linalg.vector_norm(tensor.float()))
 
 
 def _share(part: float, whole: float) -> float:

@@ -19,7 +19,8 @@ from striate.train.plan.plan import Plan
 
 __all__ = ["Bench", "Measured"]
 
-_CHECKED, _CHECKED_OF_PART = 32, 8  # images
+_CHECKED, _CHECKED_IF_SLOW = 32, 8  # images
+_SLOW = 0.2  # seconds of a step
 _MOST = 100
 
 
@@ -140,7 +141,8 @@ class Bench:
         whole = replace(row.plan, micro_batch=None)
         try:
             with whole.applied(self.images.device), self._unchanged():
-                deviation = self._deviation(whole)
+                slow = row.seconds is not None and row.seconds > _SLOW
+                deviation = self._deviation(whole, _CHECKED_IF_SLOW if slow else _CHECKED)
         except Exception as error:
             return _failed(row.plan, error)
         if deviation.rounds_nothing:
@@ -153,9 +155,8 @@ class Bench:
         unfuse(self.module)
         return bool(found)
 
-    def _deviation(self, plan: Plan) -> Deviation:
+    def _deviation(self, plan: Plan, count: int) -> Deviation:
         device = self.images.device
-        count = _CHECKED if len(self.images) == self.size else _CHECKED_OF_PART
         images, targets = self.images[:count], self.targets[:count]
         if self._checker is None:
             with self.described.applied(device):

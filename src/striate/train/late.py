@@ -52,6 +52,8 @@ class Later:
 class Moment:
     """When a device has done what it was given before; the present, where there is None."""
 
+    __slots__ = ("_event", "_now")
+
     def __init__(self, device: torch.device | None) -> None:
         self._event = None if device is None else _event(device)
         self._now = time.perf_counter()

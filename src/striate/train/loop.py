@@ -239,9 +239,10 @@ class Loop:
         if self._validation_is_due():
             yield from self._epoch_end()
         falls = self._falls()
-        clock = self.prepared.device if self.stepper.latency else None
+        late = self.stepper.latency > 0
+        clock = self.prepared.device if late else None
         while not self._over():
-            if self.stepper.looks_at(self.progress.step):
+            if late and self.stepper.looks_at(self.progress.step):
                 yield from self._told_of()
             before = Moment(clock)
             begun = self._begun(next(fed), falls)

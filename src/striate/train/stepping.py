@@ -105,7 +105,9 @@ class Stepper:
             NotFinite: as `step_at`, if it is done at once, as without `latency`, or if layers are looked at.
         """
         rate = self._rate(inputs.step, falls)
-        doubt = None if self.looks_at(inputs.step) else self._doubt
+        doubt = self._doubt
+        if doubt is not None and self.looks_at(inputs.step):
+            doubt = None
         return Begun(inputs.step, rate, self._stepped(rate, inputs, doubt), self.inspected)
 
     def loss_of(self, begun: Begun, again: Callable[[int], Inputs]) -> float:

@@ -44,8 +44,12 @@ class Loading:
         return self._thread
 
     def ready(self, seconds: float | None) -> bool:
-        """Return whether the code is there, after waiting so long at most; None waits until that is known."""
-        self.prepare().join(seconds)
+        """Return whether the code is there, after waiting so long at most; None waits until that is known.
+
+        0 begins nothing, but asks whether it was loaded for someone else.
+        """
+        if seconds != 0:
+            self.prepare().join(seconds)
         return self._module is not None
 
     def compiled(self) -> ModuleType | None:

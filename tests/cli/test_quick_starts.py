@@ -3,6 +3,7 @@
 import gc
 import importlib
 import json
+import os
 import subprocess
 import sys
 
@@ -49,10 +50,11 @@ except SystemExit as end:
 QUICK = {"status": 0, "loaded": [], "searches": 0, "kept out": True, "collects": True}
 
 
-def probed(*arguments):
+def probed(*arguments, **environment):
     """Return what ``striate`` came to in a process of its own."""
     command = [sys.executable, "-c", PROBE, *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    environment = os.environ | environment
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     return json.loads(done.stderr.splitlines()[-1])
 
 
@@ -60,8 +62,9 @@ def probed(*arguments):
 def trained(tmp_path_factory):
     """What a training came to, and its run folder."""
     run = tmp_path_factory.mktemp("quick") / "run"
+    cache = tmp_path_factory.mktemp("nothing-known")  # a plan that is remembered may need compiled code
     options = ["--data", "digits", "--epochs", "1", "--device", "cpu", "--no-summary", "--out", run]
-    return probed("train", "lenet5", *options), run
+    return probed("train", "lenet5", *options, STRIATE_CACHE=str(cache)), run
 
 
 def test_training(trained):

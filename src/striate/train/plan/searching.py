@@ -111,7 +111,7 @@ def search(prepared: Prepared, steps: int | None, before: Sequence[Measured]) ->
             try_each([replace(_best(found, prepared), compiled_from=0)])
         while (best := _best(found, prepared)) in found and found[best].unchecked:
             found[best] = bench.checked(found[best])
-    kept = {row.plan: row for row in before if row.plan not in found}
+    kept = {row.plan: row for row in before if row.plan not in found and not row.unchecked}
     return Known(rows=(*found.values(), *kept.values()), budget=budget, sought=_sought(prepared))
 
 

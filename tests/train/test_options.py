@@ -114,6 +114,7 @@ BAD = [
     ("plan", "fast", "'auto' or 'plain'"),
     ("micro_batch", 0, "greater than or equal to 1"),
     ("threads", 0, "greater than or equal to 1"),
+    ("threads", 1025, "less than or equal to 1024"),
     ("keep_best", 0, "greater than or equal to 1"),
     ("skip_bad_images", 1, "a valid boolean"),
     ("sync_batchnorm", 1, "a valid boolean"),

@@ -31,14 +31,18 @@ class Machine:
     def perf_counter(self):
         return self.now
 
+    @property
+    def kinds(self):
+        """The plans that were tried, each once, in the order in which they first were."""
+        return list(dict.fromkeys(self.tried))
+
     def measure(self, bench, plan, repeats, until=math.inf, least=0.0, slowest=math.inf):
         if self.tried[-1:] != [plan]:
             self.tried.append(plan)
         one = self.seconds(plan) * len(bench.images) / bench.size
-        self.now += 2 * one  # a pass that does not count, and one that does
         useful = self.seconds(plan) < slowest
-        for _ in range(repeats - 1):
-            if self.now >= until or not useful:
+        for each in range(repeats):
+            if each > 1 and (self.now >= until or not useful):
                 break
             self.now += one
         preparation = 0.0 if plan.compiled_from is None else self.preparation

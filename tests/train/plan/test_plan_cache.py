@@ -162,7 +162,7 @@ def test_what_was_never_checked_is_not_kept_beyond_the_next_search(machine):
     times = {("bf16", LAST): 0.5 * MILLI, ("bf16", "contiguous"): 0.52 * MILLI}
     made = machine(of_plan=lambda plan: times.get((plan.precision, plan.memory_format), MILLI))
     assert chosen(100.0) == Plan(precision="bf16", memory_format=LAST)
-    made.seconds = lambda plan: 10.0  # so that there is no time for the other
+    made.seconds = lambda plan: 6.0  # so that there is no time for the other
     assert chosen(LONG) == Plan()
     made.tried.clear()
     assert chosen(LONG) == Plan()

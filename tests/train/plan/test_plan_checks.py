@@ -360,6 +360,7 @@ def test_the_least_of_the_times_counts(monkeypatch):
     monkeypatch.setattr(type(tried), "_timed", lambda *_: next(times))
     measured = tried.measure(Plan(), 3)
     assert (measured.seconds, measured.repeats, measured.deviation, measured.refused) == (3.0, 3, None, "")
+    assert measured.preparation == 9.0
 
 
 def test_a_part_of_a_batch_tells_what_the_whole_would_take(monkeypatch):
@@ -368,14 +369,15 @@ def test_a_part_of_a_batch_tells_what_the_whole_would_take(monkeypatch):
     torch.testing.assert_close(tried.images, batch()[0][:2], rtol=0, atol=0)
     times = iter([9.0, 0.5, 0.25])
     monkeypatch.setattr(type(tried), "_timed", lambda *_: next(times))
-    assert tried.measure(Plan(), 2).seconds == 1.0
+    assert tried.measure(Plan(), 3).seconds == 1.0
 
 
 def test_what_is_of_no_use_is_not_timed_again(monkeypatch):
     tried = bench(tiny_module())
     monkeypatch.setattr(type(tried), "_timed", lambda *_: 2.0)
     measured = tried.measure(HALF, 5, slowest=2.0)
-    assert (measured.repeats, measured.deviation) == (1, None)
+    assert (measured.repeats, measured.deviation) == (2, None)  # as the first time may prepare something
+    assert tried.measure(HALF, 1).repeats == 1
     assert measured.refused == "another is faster, so its numbers were not checked"
     assert tried.measure(HALF, 5, slowest=2.1).repeats == 5
 
@@ -393,7 +395,7 @@ def test_a_check_adds_how_far_a_plan_is_off_and_changes_no_time():
 
 def test_no_more_is_timed_than_there_is_time_for():
     measured = bench(tiny_module()).measure(HALF, 50, until=0.0)
-    assert measured.repeats == 1
+    assert measured.repeats == 2
     assert measured.seconds > 0
     assert measured.preparation > 0
 

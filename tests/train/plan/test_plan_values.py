@@ -46,7 +46,7 @@ def test_what_is_left_out_is_as_described():
         ("precision", "fp64"), ("precision", None), ("precision", ["fp32"]), ("precision", True),
         ("memory_format", "nhwc"), ("memory_format", 0),
         ("threads", 0), ("threads", -1), ("threads", None), ("threads", 1.0), ("threads", True), ("threads", "1"),
-        ("fused", -1), ("fused", True), ("fused", "yes"), ("fused", None), ("fused", 1.0),
+        ("threads", 1025), ("fused", 1025), ("fused", -1), ("fused", True), ("fused", "yes"), ("fused", None), ("fused", 1.0),
         ("ahead", 0), ("ahead", "no"),
         ("compiled_from", -1), ("compiled_from", False), ("compiled_from", 0.5), ("compiled_from", "never"),
         ("micro_batch", 0), ("micro_batch", True), ("micro_batch", [4]),

@@ -7,7 +7,6 @@ which has the others compute in bfloat16, those that run as one stay in float32.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -154,18 +153,24 @@ def _paths(path: str, chain: nn.Sequential) -> list[str]:
 
 
 def _inputs_of_convolutions(module: nn.Module, example: Tensor) -> dict[str, Tensor]:
-    """Return what each convolution is given, by its path; of one image, by a copy that is in evaluation."""
+    """Return what each convolution is given, by its path; of one image, in evaluation, which changes no buffer."""
     inputs: dict[str, Tensor] = {}
 
     def note(path: str) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
         return lambda _, given: inputs.update({path: given[0]})
 
-    copied = copy.deepcopy(module).eval()
-    for path, part in copied.named_modules():
-        if type(part) is nn.Conv2d:
-            part.register_forward_pre_hook(note(path))
-    with torch.no_grad():
-        copied(example[:1])
+    trained = [part for part in module.modules() if part.training]
+    convolutions = [(path, part) for path, part in module.named_modules() if type(part) is nn.Conv2d]
+    hooks = [part.register_forward_pre_hook(note(path)) for path, part in convolutions]
+    try:
+        module.eval()
+        with torch.no_grad():
+            module(example[:1])
+    finally:
+        for hook in hooks:
+            hook.remove()
+        for part in trained:
+            part.training = True
     return inputs
 
 

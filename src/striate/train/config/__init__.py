@@ -1,6 +1,6 @@
 """The configuration of a training run."""
 
-from striate.train.config.executing import ExecutionConfig, MemoryFormat, Precision
+from striate.train.config.executing import MOST_THREADS, ExecutionConfig, MemoryFormat, Precision
 from striate.train.config.keeping import CheckpointConfig
 from striate.train.config.optimizing import Group, OptimizerConfig, ScheduleConfig
 from striate.train.config.regularizing import AveragingConfig, LossConfig, RegularizationConfig
@@ -10,6 +10,7 @@ from striate.train.config.watching import HealthConfig
 __all__ = [
     "GROUPS",
     "LEAVES",
+    "MOST_THREADS",
     "AveragingConfig",
     "CheckpointConfig",
     "ExecutionConfig",

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 from striate.train.config.base import Count, option, part
 
-__all__ = ["ExecutionConfig", "MemoryFormat", "Precision"]
+__all__ = ["MOST_THREADS", "ExecutionConfig", "MemoryFormat", "Precision"]
+
+MOST_THREADS = 1024
 
 Precision = Literal["fp32", "tf32", "bf16-math", "bf16", "fp16"]
 """In which products are computed. Weights, sums and what is kept are float32 in all of them.
@@ -17,6 +19,7 @@ Precision = Literal["fp32", "tf32", "bf16-math", "bf16", "fp16"]
 layers hand on (autocast). ``fp16`` does so to 10 bits, and scales the loss, as float16 has no gradients below 6e-8.
 """
 MemoryFormat = Literal["contiguous", "channels_last"]
+Threads = Annotated[int, Field(ge=1, le=MOST_THREADS)]
 
 
 def _switch(value: Any) -> Any:
@@ -44,4 +47,4 @@ class ExecutionConfig:
         None, "Images computed at a time, if a whole batch needs too much memory."
     )
     sync_batchnorm: bool = option(False, "BatchNorm takes the statistics of all processes' images together.")
-    threads: Count | None = option(None, "Threads of a step on the CPU; none means as measured.")
+    threads: Threads | None = option(None, "Threads of a step on the CPU; none means as measured.")

@@ -99,7 +99,7 @@ def _key(prepared: Prepared) -> list[Any]:
     shapes = [[name, list(p.shape), p.requires_grad] for name, p in prepared.module.named_parameters()]
     return [
         "plan",
-        5,  # to be counted up where what is measured, or how, is another
+        6,  # to be counted up where what is measured, or how, is another
         network.digest if network else [repr(prepared.module), shapes],
         list(record.preprocess.shape),
         record.training.batch_size,

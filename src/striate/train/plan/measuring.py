@@ -31,7 +31,7 @@ class Measured:
     Attributes:
         seconds: Of a forward and a backward pass, the least of ``repeats``; None if it could not be done. If it was
             timed on a part of a batch, what the whole would take.
-        preparation: Seconds of the passes before, which compile what is to be compiled.
+        preparation: Seconds of the first pass, which compiles what is to be compiled.
         deviation: From the plan that computes as described; None for that plan itself.
         failure: Why it could not be done; empty if it could.
         unchecked: Whether its numbers were not compared with those of that plan.
@@ -99,10 +99,10 @@ class Bench:
 
         Args:
             plan: How to compute.
-            repeats: How often to time it at the least, after a step that does not count.
-            until: When to stop, of `time.perf_counter`; it is timed at least once.
+            repeats: How often to time it at the least; the first time may prepare what the others use again.
+            until: When to stop, of `time.perf_counter`; it is timed at least twice, if ``repeats`` is not one.
             least: Seconds to time it all together, as what is quick differs much; not more than `_MOST` times.
-            slowest: Seconds of a batch, with which it is of no use: then it is timed once.
+            slowest: Seconds of a batch, with which it is of no use: then it is timed as seldom as can be.
         """
         whole = replace(plan, micro_batch=None)
         device = self.images.device
@@ -113,11 +113,9 @@ class Bench:
                     return Measured(plan=plan, seconds=None, failure="it has no layers that can be fused")
                 execution = Execution(self.module, self.loss, whole, device)
                 images = execution.taken(self.images)
-                began = time.perf_counter()
-                self._timed(execution, images)
-                preparation = time.perf_counter() - began
                 seconds = [self._timed(execution, images)]
-                while (
+                preparation = seconds[0]
+                while len(seconds) < min(repeats, 2) or (
                     min(seconds) * scale < slowest
                     and (len(seconds) < repeats or sum(seconds) < least)
                     and len(seconds) < _MOST
@@ -148,6 +146,12 @@ class Bench:
         if deviation.rounds_nothing:
             return Measured(plan=row.plan, seconds=None, failure="this device computes it in float32")
         return replace(row, deviation=deviation, unchecked=False)
+
+    def load_fused(self, patience: float | None) -> None:
+        """Wait, ``patience`` seconds at most, until the code of fused layers is there, if there is a use for it."""
+        if self.images.device.type == "cpu":
+            fuse_for_training(self.module, self.images, patience)
+            unfuse(self.module)
 
     def _has_layers_to_fuse(self, plan: Plan) -> bool:
         with plan.autocast(self.images.device):

@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 import torch
 
-from striate.train.config import MemoryFormat, Precision
+from striate.train.config import MOST_THREADS, MemoryFormat, Precision
 
 __all__ = ["Plan", "allowed_precisions", "known_precisions"]
 
@@ -42,7 +42,8 @@ class Plan:
                 good = type(value) is type(_VALUES[name][0]) and value in _VALUES[name]
             else:
                 missing = value is None and name in ("compiled_from", "micro_batch")
-                good = missing or (type(value) is int and value >= _LEAST[name])
+                within = type(value) is int and _LEAST[name] <= value <= _MOST.get(name, value)
+                good = missing or within
             if not good:
                 raise ValueError(f"plan: {name}={value!r:.80}")
 
@@ -105,6 +106,7 @@ _VALUES: Mapping[str, tuple[Any, ...]] = {
     "ahead": (True, False),
 }
 _LEAST = {"threads": 1, "fused": 0, "compiled_from": 0, "micro_batch": 1}
+_MOST = {"threads": MOST_THREADS, "fused": MOST_THREADS}  # a run's folder may be another's
 _PRODUCTS = {"tf32": "tf32", "bf16-math": "bf16"}
 _HALVES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 

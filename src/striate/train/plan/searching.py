@@ -21,14 +21,20 @@ from striate.train.prepare import Prepared
 __all__ = ["Known", "enough", "search"]
 
 _SHARE, _SECONDS = 0.03, 10.0  # of a run, at most, for trying
-_REPEATS, _REPEATS_IF_SLOW = 5, 3
+_REPEATS = 6
 _LEAST = 0.1  # seconds for which each is timed, if there is time for that
 _WORTH_LOADING = 20.0  # seconds of a run for which the code of fused layers is loaded
 _FIRST = 3  # passes of what is described, which tell how much may be spent
-_FEW = 2  # images, which tell whether a batch is quick; normalization needs as many
-_PASS = 0.6  # seconds of a pass of a batch; what takes longer is tried on a part of it
-_TIMED = 0.6  # of what may be spent, where checks take as long as passes
-_MOST_FIXED = 0.9  # of a pass of `_FEW` images, for what takes the same of any number
+_WARM = 2  # passes, of which the first may prepare something
+_FEW, _MORE = 2, 8  # images, which tell whether a batch is quick; normalization needs two
+_PASS = 0.4  # seconds of a pass of a batch; what takes longer is tried on a part of it
+_LEAST_OF_EACH = 0.5  # of what a pass of `_MORE` images takes for each of them
+_MANY = 25  # passes, for which there is time; if there is for fewer, each counts, and those of checks do
+_TIMED = 0.6  # of what may be spent, if there is no time for so many
+_FIRST_LOOK = 0.7  # of the time for timing, after which the leading plans are timed again
+_PLANS = 3  # that are tried for as long as there is time for timing
+_LEADING = 3  # that are timed again, in turns
+_NEAR = 2.0  # times what the fastest takes; a moment in which the machine is busy elsewhere may be that long
 
 _PROMISING: tuple[tuple[Precision, MemoryFormat], ...] = (
     ("bf16", "channels_last"),
@@ -69,29 +75,31 @@ def search(prepared: Prepared, steps: int | None, before: Sequence[Measured]) ->
     began = time.perf_counter()
     bench = _bench(prepared)
     budget, end = None, math.inf
-    pace = None
     if steps is not None:
-        pace = bench.of(_FEW).measure(bench.described, 1)
+        pace = bench.of(_FEW).measure(bench.described, _WARM)
         budget = _budget(pace, steps)
         if time.perf_counter() - began + _FIRST * min(seconds(pace), _PASS) > budget:
             return Known(rows=(pace,), budget=budget, sought=_sought(prepared))
-        bench = _of_quick_passes(bench, seconds(pace))
-        end = began + _SECONDS
+        bench, described = _of_quick_passes(bench, pace)
+    else:
+        described = bench.measure(bench.described, _REPEATS)
+    found = {bench.described: described}
+    reference = seconds(described)
     slow = _part(bench) < 1
-    often = _REPEATS_IF_SLOW if slow else _REPEATS
-    repeats = _REPEATS if budget is None else 1 if slow else _FIRST - 1
-    known = pace if len(bench.images) == _FEW else None
-    found = {bench.described: known or bench.measure(bench.described, repeats, end)}
-    reference = seconds(found[bench.described])
+    often = _REPEATS if budget is None or budget > _MANY * reference else _WARM
     if steps is not None:
-        budget = _budget(found[bench.described], steps)
-        end = began + budget * (_TIMED if slow else 1.0)
+        budget = _budget(described, steps)
+        end = began + budget * (1.0 if budget > _MANY * reference else _TIMED)
+    sooner, whole = end, math.inf if budget is None else began + budget
+    if steps is not None:
+        sooner -= (1 - _FIRST_LOOK) * max(0.0, end - time.perf_counter())
     least = _LEAST if budget is None else min(_LEAST, budget / 20)
 
     def try_each(plans: Iterable[Plan]) -> None:
         for plan in plans:
             least_so_far = _least_cost(found.values(), prepared)
-            if time.perf_counter() + 2 * least_so_far * _part(bench) > end:  # over before anything is timed
+            until = whole if len(found) == 1 else end if len(found) <= _PLANS else sooner
+            if time.perf_counter() + _WARM * least_so_far * _part(bench) > until:
                 return
             if steps is None:
                 found[plan] = bench.checked(bench.measure(plan, _REPEATS, end, least))
@@ -101,18 +109,42 @@ def search(prepared: Prepared, steps: int | None, before: Sequence[Measured]) ->
 
     if math.isfinite(reference):
         if steps is None or steps * reference > _WORTH_LOADING:
-            ready(None if budget is None else budget / 2)
+            bench.load_fused(None if budget is None else budget / 2)
         if steps is not None and _REPEATS * reference < least:
             try_each([bench.described])  # as often as the others
         try_each(_candidates(prepared, whole=not slow))
         best = _best(found, prepared)
         try_each(replace(best, threads=threads) for threads in _other_threads(prepared, best.threads))
+        _look_again(bench, found, prepared, (whole, end), least)
         if steps is None and prepared.record.training.execution.compile == "on":
             try_each([replace(_best(found, prepared), compiled_from=0)])
         while (best := _best(found, prepared)) in found and found[best].unchecked:
             found[best] = bench.checked(found[best])
     kept = {row.plan: row for row in before if row.plan not in found and not row.unchecked}
     return Known(rows=(*found.values(), *kept.values()), budget=budget, sought=_sought(prepared))
+
+
+def _look_again(
+    bench: Bench, found: dict[Plan, Measured], prepared: Prepared, ends: Sequence[float], least: float
+) -> None:
+    """Time the leading plans again, in turns: one alone may have met a moment in which the machine was busy.
+
+    Each turn has its end of those ``ends``.
+    """
+    eager = [row for row in found.values() if row.plan.compiled_from is None]
+    usable = [row for row in eager if row.unchecked or not row.refused]
+    leading = sorted(usable, key=lambda row: cost(row, prepared))[:_LEADING]
+    near = [row.plan for row in leading if cost(row, prepared) <= _NEAR * cost(leading[0], prepared)]
+    if len(near) < 2:
+        return
+    for end in ends:
+        for plan in near:
+            before = found[plan]
+            if time.perf_counter() + seconds(before) * _part(bench) > end:
+                return
+            again = bench.measure(plan, 1, end, least / len(ends))
+            sooner = min(seconds(before), seconds(again))
+            found[plan] = replace(before, seconds=sooner, repeats=before.repeats + again.repeats)
 
 
 def _least_cost(rows: Iterable[Measured], prepared: Prepared) -> float:
@@ -139,19 +171,27 @@ def _bench(prepared: Prepared) -> Bench:
     return Bench(prepared.module, prepared.loss, images[:computed], targets[:computed], described)
 
 
-def _of_quick_passes(bench: Bench, whole: float) -> Bench:
-    """Return a bench whose passes take about `_PASS` seconds, if a batch, by what `_FEW` images took, takes ``whole``.
+def _of_quick_passes(bench: Bench, pace: Measured) -> tuple[Bench, Measured]:
+    """Return a bench whose passes take about `_PASS` seconds, if a batch takes longer; and the plan of ``pace`` on it.
 
-    It is of more images where much of a pass is the same for any number, as the gradients of many weights are.
+    Of a pass, much may take the same for any number of images, as the gradients of many weights do: it takes some more
+    of them than the few of ``pace`` to know what each adds.
     """
-    if not _PASS < whole < math.inf:
-        return bench
-    few = whole * _FEW / bench.size
-    if few > _PASS:
-        return bench.of(_FEW)
-    twice = seconds(bench.of(2 * _FEW).measure(bench.described, 1)) * 2 * _FEW / bench.size
-    each = min(max((twice - few) / _FEW, (1 - _MOST_FIXED) * few / _FEW), few / _FEW)
-    return bench.of(max(_FEW, 2 ** math.floor(math.log2(_PASS / each))))
+    part, row = bench.of(_FEW), pace
+    few = seconds(row) * _part(part)
+    if few == math.inf:
+        return part, row
+    each = few / _FEW
+    if _PASS / len(bench.images) < each < _PASS / _FEW:
+        part = bench.of(_MORE)
+        row = part.measure(bench.described, _WARM)
+        more = seconds(row) * _part(part)
+        each = max((more - few) / (_MORE - _FEW), _LEAST_OF_EACH * more / _MORE)
+    count = max(_FEW, 2 ** math.floor(math.log2(_PASS / each)))
+    if count == len(part.images):
+        return part, row
+    part = bench.of(count)
+    return part, pace if count == _FEW else part.measure(bench.described, _WARM)
 
 
 def _part(bench: Bench) -> float:

@@ -21,6 +21,7 @@ from striate.train.folder import RunFolder, RunRecord
 from striate.train.keeping.lock import lock
 from striate.train.loop import Loop
 from striate.train.plan.choosing import planned
+from striate.train.plan.memory import kept_memory
 from striate.train.prepare import Prepared, network_name, prepare
 from striate.train.record import recorded
 
@@ -175,9 +176,9 @@ def _rest(loop: Loop, notes: tuple[str, ...], held: FileLock | None) -> Generato
 
 @contextmanager
 def _held(lock: FileLock | None, prepared: Prepared) -> Iterator[None]:
-    """Hold a lock that was taken, if it was, and have torch compute as was planned, for a while."""
+    """Hold a lock that was taken, if it was, memory, and have torch compute as was planned, for a while."""
     try:
-        with prepared.plan.applied(prepared.device):
+        with kept_memory(), prepared.plan.applied(prepared.device):
             yield
     finally:
         if lock is not None:

@@ -20,6 +20,7 @@ from striate.data.remembering import remember, remembered
 from striate.spec import Network
 from striate.train.config import TrainConfig
 from striate.train.plan.comparing import fastest
+from striate.train.plan.memory import kept_memory
 from striate.train.plan.searching import Known, enough, search
 from striate.train.plan.table import PlanTable
 from striate.train.prepare import Prepared, prepare
@@ -81,7 +82,8 @@ def tried(prepared: Prepared, steps: int | None = None) -> PlanTable:
     key = _key(prepared)
     known = remembered(key, Known) or Known(rows=(), budget=0.0, sought=("auto", "auto"))
     if steps is None or not enough(known, prepared, steps):
-        known = search(prepared, steps, known.rows)
+        with kept_memory():
+            known = search(prepared, steps, known.rows)
         remember(key, known)
     return PlanTable(
         network=prepared.name,

@@ -1,0 +1,63 @@
+"""What is freed stays with the process while steps are done, and goes back to the system after."""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+
+import pytest
+
+PROGRAM = """
+import json, resource, torch
+from pathlib import Path
+from striate.train.plan.memory import kept_memory
+
+def faults():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+
+def pages_of_ten_steps():
+    torch.ones(2**24), torch.ones(2**20)  # 64 and 4 MiB
+    before = faults()
+    for _ in range(10):
+        large, small = torch.ones(2**24), torch.ones(2**20)
+        del large, small
+    return faults() - before
+
+def held():
+    (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmRSS:"))
+    return int(line.split()[1]) / 1024
+
+apart = pages_of_ten_steps()
+with kept_memory():
+    with kept_memory():
+        pass
+    kept, most = pages_of_ten_steps(), held()
+print(json.dumps({"apart": apart, "kept": kept, "most": most, "after": held(), "again": pages_of_ten_steps()}))
+"""
+
+
+def measured(**environment):
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | environment,
+    )
+    return json.loads(done.stdout)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries are left as they are")
+def test_pages_are_asked_for_once():
+    found = measured()
+    assert found["apart"] > 10 * 64  # of 2 MiB at the largest
+    assert found["kept"] < found["apart"] / 10
+    assert found["most"] - found["after"] > 60  # MiB
+    assert found["again"] > found["apart"] / 2
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries are left as they are")
+def test_how_the_user_has_memory_allocated_is_left(monkeypatch):
+    found = measured(MALLOC_TOP_PAD_="131072")
+    assert found["kept"] > found["apart"] / 2

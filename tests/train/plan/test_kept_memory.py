@@ -17,10 +17,10 @@ def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 
 def pages_of_ten_steps():
-    torch.ones(2**24), torch.ones(2**20)  # 64 and 4 MiB
+    torch.ones(2**26), torch.ones(2**20)  # 256 and 4 MiB
     before = faults()
     for _ in range(10):
-        large, small = torch.ones(2**24), torch.ones(2**20)
+        large, small = torch.ones(2**26), torch.ones(2**20)
         del large, small
     return faults() - before
 
@@ -51,9 +51,9 @@ def measured(**environment):
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries are left as they are")
 def test_pages_are_asked_for_once():
     found = measured()
-    assert found["apart"] > 10 * 64  # of 2 MiB at the largest
+    assert found["apart"] > 10 * 128  # pages of 2 MiB at the largest
     assert found["kept"] < found["apart"] / 10
-    assert found["most"] - found["after"] > 60  # MiB
+    assert found["most"] - found["after"] > 250  # MiB
     assert found["again"] > found["apart"] / 2
 
 

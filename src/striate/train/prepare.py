@@ -30,6 +30,7 @@ from striate.data import (
 )
 from striate.data.augment import fitted, recipe, sampling
 from striate.data.augment.effects import RandomCrop
+from striate.data.moving import moved
 from striate.errors import ConfigError, DataError, bad_argument, listed
 from striate.nn import INITS, build, unit_variance
 from striate.spec import Network
@@ -41,7 +42,6 @@ from striate.train.losses import Loss, chosen_loss, make_loss
 from striate.train.methods import check_schedule
 from striate.train.plan.asking import asked_plan
 from striate.train.plan.plan import Plan
-from striate.train.resident import moved
 
 __all__ = ["Prepared", "network_name", "prepare", "resolve_device"]
 

@@ -12,8 +12,9 @@ from torch import Tensor
 from striate.data import AnyDataset, Dataset
 from striate.data.batches import batch_indices
 from striate.data.moments import Moments
+from striate.data.moving import moved
 
-__all__ = ["Resident", "moved", "resident"]
+__all__ = ["Resident", "resident"]
 
 _SHARE = 0.25  # of the memory that is free, the rest of which is for training
 
@@ -82,13 +83,6 @@ class Resident:
         """Yield the images of batch after batch, on the device."""
         for step in steps:
             yield self.take(batch_indices(len(self), batch_size, seed, step))
-
-
-def moved(tensor: Tensor, device: torch.device) -> Tensor:
-    """Return ``tensor`` on ``device``; a GPU is not waited for, as it would be where memory is not pinned."""
-    if device.type != "cuda" or tensor.device.type != "cpu":
-        return tensor.to(device)
-    return tensor.pin_memory().to(device, non_blocking=True)
 
 
 def _free(device: torch.device) -> int:

@@ -31,6 +31,7 @@ from striate.data.augment.plan import Entry, Plan, Rows
 from striate.data.augment.recipe import Recipe
 from striate.data.augment.rendering import Rendering, parts_of, rendered, rendered_signals
 from striate.data.augment.sampling import channel_means, prepare
+from striate.data.moving import moved
 from striate.data.precision import without_autocast
 from striate.data.preprocess import Preprocess
 from striate.errors import DataError
@@ -202,8 +203,8 @@ class Augment:
         place[needed] = np.arange(len(needed))
         if len(needed) < len(keys):
             chosen = torch.from_numpy(needed)
-            images = images[chosen.to(images.device)]
-            targets = None if targets is None else targets[chosen.to(targets.device)]
+            images = images[moved(chosen, images.device)]
+            targets = None if targets is None else targets[moved(chosen, targets.device)]
         plan = self.plan(images, targets, keys[needed])
         mixed = self._changed(images, plan)
         for slot in self._mixes:
@@ -213,7 +214,8 @@ class Augment:
         if len(wanted) == len(needed):
             return mixed, targets
         final = torch.from_numpy(place[wanted])
-        return mixed[final.to(mixed.device)], None if targets is None else targets[final.to(targets.device)]
+        shown = None if targets is None else targets[moved(final, targets.device)]
+        return mixed[moved(final, mixed.device)], shown
 
     def _mix(
         self, images: Tensor, targets: Tensor | None, entry: Entry | None, others: NDArray[np.int64]
@@ -227,18 +229,18 @@ class Augment:
             at_once = parts_of(images)
             for start in range(0, len(numbers), at_once):
                 part = slice(start, start + at_once)
-                own = torch.from_numpy(numbers[part]).to(images.device)
-                other = partners[numbers[part]].to(images.device)
+                own = moved(torch.from_numpy(numbers[part]), images.device)
+                other = moved(partners[numbers[part]], images.device)
                 values = {name: drawn[part] for name, drawn in entry.values.items()}
                 assert isinstance(entry.effect, Mixing)
                 mixed[own], shares[numbers[part]] = entry.effect.mix(images[own], images[other], values)
             images = mixed
         if targets is None:
             return images, None
-        own = torch.from_numpy(shares).to(targets.device, torch.float32)
+        own = moved(torch.from_numpy(shares), targets.device, torch.float32)
         classes = targets.shape[1] if targets.is_floating_point() else self.num_classes or 0
         targets = targets.float() if targets.is_floating_point() else targets
-        return images, soft_targets(targets, targets[partners.to(targets.device)], own, classes)
+        return images, soft_targets(targets, targets[moved(partners, targets.device)], own, classes)
 
     def _steps(self, step: int | NDArray[Any], count: int) -> int | NDArray[Any]:
         if not isinstance(step, np.ndarray):

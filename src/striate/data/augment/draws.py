@@ -16,6 +16,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from striate.data.moving import moved
+
 __all__ = [
     "Floats",
     "Keys",
@@ -79,7 +81,7 @@ def pixel_normals(keys: Keys, shape: tuple[int, ...], device: torch.device) -> T
 def _outputs(keys: Keys, count: int, device: torch.device) -> Tensor:
     """Return the first ``count`` outputs of SplitMix64 from each key, int64 ``(N, count)``."""
     counters = torch.arange(1, count + 1, device=device) * _signed(_GAMMA)
-    x = torch.from_numpy(keys.view(np.int64)).to(device)[:, None] + counters
+    x = moved(torch.from_numpy(keys.view(np.int64)), device)[:, None] + counters
     shifted = torch.empty_like(x)
     for bits, factor in ((30, _FIRST), (27, _SECOND), (31, 1)):
         torch.bitwise_right_shift(x, bits, out=shifted)  # and then without the sign that came in

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from striate.data.augment.draws import Keys, pixel_normals
+from striate.data.moving import moved
 
 __all__ = ["smooth_fields"]
 
@@ -24,7 +25,7 @@ def smooth_fields(keys: Keys, size: tuple[int, int], sigma: float, device: torch
     standard deviation ``sigma`` in pixels, which is what Simard, Steinkraus and Platt (2003) smooth noise with; the
     noise stands on a lattice that is coarse, but not so that one sees it.
     """
-    down, across = (_weights(length, sigma).to(device) for length in size)
+    down, across = (moved(_weights(length, sigma), device) for length in size)
     nodes = pixel_normals(keys, (2, down.shape[1], across.shape[1]), device)
     fields: Tensor = down @ nodes @ across.T
     return fields

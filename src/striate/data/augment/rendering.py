@@ -17,7 +17,8 @@ from striate.data.augment.plan import Plan, Rows
 from striate.data.augment.sampling import Warp, warped
 from striate.data.augment.signals import Padding, warp_signal
 from striate.data.buffers import Buffers
-from striate.data.preprocess import Preprocess
+from striate.data.moving import moved
+from striate.data.preprocess import Preprocess, factors
 
 __all__ = ["Rendering", "parts_of", "rendered", "rendered_signals"]
 
@@ -60,7 +61,7 @@ class Rendering:
         if self.affine is None:
             assert self.preprocess is not None
             return self.preprocess.finish(pixels)
-        scale, shift = (pixels.new_tensor(values)[:, None, None] for values in self.affine)
+        scale, shift = factors(self.affine, pixels)
         return pixels.mul_(scale).add_(shift)
 
 
@@ -72,8 +73,10 @@ def rendered(images: Tensor, plan: Plan, rendering: Rendering) -> Tensor:
     if plan.mixture is not None:
         weights, chains = plan.mixture
         numbers = np.flatnonzero(weights.any(1))
-        rows = torch.from_numpy(numbers).to(images.device)
-        shares = torch.from_numpy(weights[numbers]).to(pixels)[:, :, None, None, None]
+        rows = moved(torch.from_numpy(numbers), images.device)
+        shares = moved(torch.from_numpy(weights[numbers]), pixels.device, pixels.dtype)[
+            :, :, None, None, None
+        ]
         mixed, originals = (1 - shares.sum(1)) * pixels[rows], images[rows]
         for k, chain in enumerate(chains if len(numbers) else ()):
             chain.stretch()
@@ -88,7 +91,7 @@ def _pixels(images: Tensor, plan: Plan, rendering: Rendering) -> Tensor:
     at_once = parts_of(pixels)
     for effect, rows, values in plan.later:
         assert isinstance(effect, Pixels)
-        numbers = None if isinstance(rows, slice) else torch.from_numpy(rows).to(pixels.device)
+        numbers = None if isinstance(rows, slice) else moved(torch.from_numpy(rows), pixels.device)
         for start in range(0, plan.count if numbers is None else len(numbers), at_once):
             part = slice(start, start + at_once)
             own = part if numbers is None else numbers[part]
@@ -133,21 +136,21 @@ def _of_channels(colors: NDArray[np.float64], channels: int) -> NDArray[np.float
 
 def _bent(plan: Plan, device: torch.device) -> Tensor | None:
     """Return how far the output's pixels are moved, float32 ``(N, 2, h, w)``, if at all."""
-    moved = None
+    field = None
     for sigma, rows, alpha, keys in plan.bends:
-        strength = torch.from_numpy(alpha).to(device, torch.float32)[:, None, None, None]
+        strength = moved(torch.from_numpy(alpha), device, torch.float32)[:, None, None, None]
         fields = smooth_fields(keys, plan.size, sigma, device).mul_(strength)
-        if moved is None and isinstance(rows, slice):
-            moved = fields
+        if field is None and isinstance(rows, slice):
+            field = fields
             continue
-        if moved is None:
-            moved = torch.zeros(plan.count, 2, *plan.size, dtype=torch.float32, device=device)
-        moved[_rows(rows, device)] += fields
-    return moved
+        if field is None:
+            field = torch.zeros(plan.count, 2, *plan.size, dtype=torch.float32, device=device)
+        field[_rows(rows, device)] += fields
+    return field
 
 
 def _rows(rows: Rows, device: torch.device) -> slice | Tensor:
-    return rows if isinstance(rows, slice) else torch.from_numpy(rows).to(device)
+    return rows if isinstance(rows, slice) else moved(torch.from_numpy(rows), device)
 
 
 def rendered_signals(signals: Tensor, plan: Plan, rendering: Rendering) -> Tensor:

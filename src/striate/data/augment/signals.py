@@ -14,6 +14,7 @@ from torch import Tensor
 
 from striate.data.augment.draws import Keys, pixel_normals
 from striate.data.augment.nonlinear.filters import mirrored
+from striate.data.moving import moved
 
 __all__ = ["Padding", "add_noise", "gain", "mask", "warp_signal"]
 
@@ -36,7 +37,7 @@ def warp_signal(signals: Tensor, shifts: Tensor, stretches: Tensor, padding: Pad
     shifts, steps = shifts.double()[:, None], 1 / stretches.double()[:, None]
     reach = steps.clamp(1, length)
     taps_each = math.ceil(2 * reach.max())
-    shifts, steps, reach = (each.to(signals.device) for each in (shifts, steps, reach))
+    shifts, steps, reach = (moved(each, signals.device) for each in (shifts, steps, reach))
     times = torch.arange(length, dtype=torch.float64, device=signals.device)
     middle = (length - 1) / 2
     sources = middle + (times - middle - shifts) * steps

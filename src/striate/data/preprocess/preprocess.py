@@ -14,6 +14,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from striate.data.moving import moved
 from striate.data.pixels import ByteArray, to_pixels
 from striate.data.precision import without_autocast
 from striate.data.preprocess.contrast import GlobalContrast, LocalContrast
@@ -24,7 +25,7 @@ from striate.data.resize import STRETCH, Resize
 from striate.errors import DataError, bad_argument, listed, unknown_name
 from striate.spec.values import check_shape
 
-__all__ = ["STEPS", "Affine", "Preprocess"]
+__all__ = ["STEPS", "Affine", "Preprocess", "factors"]
 
 _MOST_SIDE = 65535  # pixels
 
@@ -105,7 +106,11 @@ class Preprocess:
 
     def normalize(self, images: Tensor) -> Tensor:
         """Map uint8 ``(N, C, H, W)``, as loaded or of ``shape``, to float32 of ``shape`` on the same device."""
-        return self.finish(center(images, self.shape[1:]).float())
+        floats = center(images, self.shape[1:]).float()
+        if (affine := self.affine) is None or floats is images:
+            return self.finish(floats)
+        scale, shift = factors(affine, floats)
+        return floats.mul_(scale).add_(shift)
 
     def finish(self, images: Tensor) -> Tensor:
         """Map floats from 0 to 255, ``(N, C, H, W)`` of ``shape``, to what the network takes, of the same type.
@@ -114,7 +119,7 @@ class Preprocess:
         give the same bits.
         """
         if (affine := self.affine) is not None:
-            scale, shift = (images.new_tensor(values)[:, None, None] for values in affine)
+            scale, shift = factors(affine, images)
             return (images * scale).add_(shift)
         images = images / 255
         if self.channel_order == "bgr":
@@ -176,6 +181,12 @@ class Preprocess:
             resize=Resize(**data["resize"]),
             channel_order=data["channel_order"],
         )
+
+
+def factors(affine: Affine, images: Tensor) -> tuple[Tensor, Tensor]:
+    """Return scale and shift, ``(C, 1, 1)``, of the type of ``images`` and where they are."""
+    scale, shift = (moved(torch.tensor(values, dtype=images.dtype), images.device) for values in affine)
+    return scale[:, None, None], shift[:, None, None]
 
 
 def _is_size(value: Any, height: int, width: int) -> bool:

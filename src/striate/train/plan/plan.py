@@ -80,9 +80,11 @@ class Plan:
 
     @contextmanager
     def applied(self, device: torch.device) -> Iterator[None]:
-        """Have torch use the plan's threads and its precision of float32 products on ``device`` for a while."""
+        """Have torch use the plan's threads, and its precision of float32 products on ``device``, for a while."""
         wanted = _PRODUCTS.get(self.precision, "ieee")
         with ExitStack() as before:
+            if device.type == "cuda":  # the one that is seeded, and that code is compiled for
+                before.enter_context(torch.cuda.device(device))
             before.callback(torch.set_num_threads, torch.get_num_threads())
             torch.set_num_threads(self.threads)
             for backend in _backends(device):

@@ -13,6 +13,7 @@ from striate.data.augment.draws import Floats, Streams
 from striate.data.augment.effects.base import Effect, Values, effect_kind
 from striate.data.augment.mixing import box_of_share, cutmix, mixup, symmetric_beta
 from striate.data.augment.plan import Plan, Rows
+from striate.data.moving import moved
 
 __all__ = ["CutMix", "Mixing", "Mixup"]
 
@@ -50,7 +51,7 @@ class Mixup(Mixing):
         return {"share": symmetric_beta(keys(), self.alpha)}
 
     def mix(self, images: Tensor, partners: Tensor, values: Values) -> tuple[Tensor, Floats]:
-        shares = torch.from_numpy(values["share"]).to(images)
+        shares = moved(torch.from_numpy(values["share"]), images.device, images.dtype)
         return mixup(images, partners, shares), values["share"]
 
 
@@ -72,4 +73,4 @@ class CutMix(Mixing):
 
     def mix(self, images: Tensor, partners: Tensor, values: Values) -> tuple[Tensor, Floats]:
         boxes, shares = box_of_share(values["share"], values["center"], *images.shape[2:])
-        return cutmix(images, partners, torch.from_numpy(boxes).to(images.device)), shares
+        return cutmix(images, partners, moved(torch.from_numpy(boxes), images.device)), shares

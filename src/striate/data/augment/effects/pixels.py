@@ -29,6 +29,7 @@ from striate.data.augment.effects.base import (
     whole_between,
 )
 from striate.data.augment.plan import Entry, Plan, Rows
+from striate.data.moving import moved
 
 __all__ = [
     "JPEG",
@@ -65,7 +66,7 @@ class Pixels(Effect):
 def on_device(images: Tensor, values: NDArray[Any]) -> Tensor:
     """Return drawn numbers as a tensor on the device of ``images``: float32, or int64 if they are whole."""
     kind = torch.int64 if values.dtype.kind == "i" else torch.float32
-    return torch.from_numpy(np.ascontiguousarray(values)).to(images.device, kind)
+    return moved(torch.from_numpy(np.ascontiguousarray(values)), images.device, kind)
 
 
 @effect_kind

@@ -23,6 +23,7 @@ from striate.data.augment.effects.base import (
     log_between,
 )
 from striate.data.augment.plan import Entry, Plan, Rows
+from striate.data.moving import moved
 
 __all__ = ["Gain", "Polarity", "Signal", "SignalNoise", "TimeMask", "TimeShift", "TimeStretch"]
 
@@ -117,7 +118,8 @@ class Gain(Signal):
         return {"decibels": between(self.decibels, uniforms[:, 0])}
 
     def change(self, signals: Tensor, values: Values) -> Tensor:
-        return functions.gain(signals, torch.from_numpy(10 ** (values["decibels"] / 20)).to(signals))
+        factors = torch.from_numpy(10 ** (values["decibels"] / 20))
+        return functions.gain(signals, moved(factors, signals.device, signals.dtype))
 
 
 @effect_kind
@@ -149,7 +151,8 @@ class SignalNoise(Signal):
         return {"std": between(self.std, uniforms[:, 0]), "keys": keys()}
 
     def change(self, signals: Tensor, values: Values) -> Tensor:
-        return functions.add_noise(signals, torch.from_numpy(values["std"]).to(signals), values["keys"])
+        std = moved(torch.from_numpy(values["std"]), signals.device, signals.dtype)
+        return functions.add_noise(signals, std, values["keys"])
 
 
 @effect_kind
@@ -174,5 +177,5 @@ class TimeMask(Signal):
         length = signals.shape[2]
         count = np.rint(values["share"] * length)
         first = np.floor(values["at"] * (length - count + 1))
-        spans = torch.from_numpy(np.stack([first, count], 1).astype(np.int64)).to(signals.device)
+        spans = moved(torch.from_numpy(np.stack([first, count], 1).astype(np.int64)), signals.device)
         return functions.mask(signals, spans, self.fill)

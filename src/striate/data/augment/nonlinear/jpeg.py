@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from striate.data.moving import moved
+
 __all__ = ["jpeg"]
 
 # libjpeg rounds halves away from zero: divided by this they are more than halves. There are many, as its cosines are in
@@ -56,7 +58,7 @@ def jpeg(images: Tensor, qualities: Tensor) -> Tensor:
     pixels = F.pad(pixels, (0, -width % 8, 0, -height % 8), mode="replicate")
     rows, columns = pixels.shape[2] // 8, pixels.shape[3] // 8
     blocks = pixels.reshape(-1, channels, rows, 8, columns, 8).transpose(3, 4)
-    cosines, steps = _COSINES.to(images.device), _steps(qualities, channels)
+    cosines, steps = moved(_COSINES, images.device), _steps(qualities, channels)
     eighths = (blocks.reshape(-1, channels, rows * columns, 64) @ (8 * cosines.T)).round_()
     waves = eighths.div_(8 * steps * _NEARLY_ONE).round_().mul_(steps)
     blocks = (waves @ cosines).round_().clamp_(-128, 127).view(blocks.shape)
@@ -68,14 +70,14 @@ def jpeg(images: Tensor, qualities: Tensor) -> Tensor:
 
 def _recolored(pixels: Tensor, matrix: Tensor) -> Tensor:
     """Return ``pixels``, as distances from 128, in other colors and rounded, ``(n, 3, H, W)``."""
-    return (matrix.to(pixels.device) @ pixels.flatten(2)).round_().view(pixels.shape)
+    return (moved(matrix, pixels.device) @ pixels.flatten(2)).round_().view(pixels.shape)
 
 
 def _steps(qualities: Tensor, channels: int) -> Tensor:
     """Return what cosines are rounded to multiples of, ``(n, C, 1, 64)``."""
     qualities = qualities.view(-1, 1, 1, 1)
     percent = torch.where(qualities < 50, (5000 / qualities).floor(), 200 - 2 * qualities)
-    return (_TABLES[:channels].to(qualities.device) * percent).add_(50).div_(100).floor_().clamp_(1, 255)
+    return (moved(_TABLES[:channels], qualities.device) * percent).add_(50).div_(100).floor_().clamp_(1, 255)
 
 
 def _fixed_point(values: Tensor, bits: int) -> Tensor:

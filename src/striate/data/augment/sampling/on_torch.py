@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from striate.data.moving import moved
+
 __all__ = ["channel_means", "warp"]
 
 _ROUNDING = 1e-6  # pixels
@@ -42,16 +44,16 @@ def warp(
     xs, ys = _places(maps, bent, size, images.device)
     inside = (xs >= -0.5) & (xs < width - 0.5) & (ys >= -0.5) & (ys < height - 0.5)
     xs, ys = _folded(xs, width - 1, padding), _folded(ys, height - 1, padding)
-    moved = _by_whole_pixels(maps, bent)
-    wide = ~moved & (reach > 1).any(1)
+    whole = _by_whole_pixels(maps, bent)
+    wide = ~whole & (reach > 1).any(1)
     out = images.new_empty(*images.shape[:2], *size, dtype=torch.float32)
-    for chosen, sampled in ((moved, _moved), (wide, _wide), (~moved & ~wide, _between)):
+    for chosen, sampled in ((whole, _moved), (wide, _wide), (~whole & ~wide, _between)):
         rows = torch.nonzero(chosen)[:, 0]
         if len(rows):
-            own = rows.to(images.device)
+            own = moved(rows, images.device)
             out[own] = sampled(images[own].float(), xs[own], ys[own], reach[rows])
     if padding == "zeros":
-        out = torch.where(inside[:, None], out, fill.to(out)[:, None, None])
+        out = torch.where(inside[:, None], out, moved(fill, out.device, out.dtype)[:, None, None])
     return out
 
 
@@ -99,7 +101,7 @@ def _places(
     straight = ~maps[:, 2, :2].any(1)
     if bent is None and straight.all():
         return _straight_places(maps, size, device)
-    straight = straight.to(device)
+    straight = moved(straight, device)
     if bent is not None:
         straight &= ~bent.flatten(1).any(1)
     places = _general_places(maps, bent, size, device)
@@ -113,8 +115,8 @@ def _straight_places(maps: Tensor, size: tuple[int, int], device: torch.device) 
     """Return what affine ``maps`` give, as compiled code does: in float32 along a row."""
     height, width = size
     rows = torch.arange(height, dtype=torch.float64)
-    starts = (maps[:, :2, 1, None] * rows + maps[:, :2, 2, None]).float().to(device)
-    along = maps[:, :2, 0].float().to(device)
+    starts = moved((maps[:, :2, 1, None] * rows + maps[:, :2, 2, None]).float(), device)
+    along = moved(maps[:, :2, 0].float(), device)
     places = (
         along[:, :, None, None] * torch.arange(width, device=device, dtype=torch.float32) + starts[..., None]
     )
@@ -127,7 +129,7 @@ def _general_places(
     kind = torch.float32 if device.type == "mps" else torch.float64
     x = torch.arange(size[1], device=device, dtype=kind)
     y = torch.arange(size[0], device=device, dtype=kind)[:, None]
-    m = maps.to(kind).to(device)[..., None, None]
+    m = moved(maps, device, kind)[..., None, None]
     if bent is not None:
         x, y = x + bent[:, 0], y + bent[:, 1]
     below = (m[:, 2, 0] * x + m[:, 2, 1] * y + m[:, 2, 2]).clamp_min(1e-3)
@@ -147,7 +149,7 @@ def _folded(places: Tensor, last: int, padding: str) -> Tensor:
 def _triangle(places: Tensor, reach: Tensor, size: int) -> tuple[list[Tensor], list[Tensor]]:
     """Return the pixels below a triangle around each place, and their weights, of sum 1, each ``(N, h, w)``."""
     most = float(reach.max())
-    wide = reach.to(places)[:, None, None]
+    wide = moved(reach, places.device, places.dtype)[:, None, None]
     first = torch.floor(places - wide) + 1
     numbers = [first + k for k in range(math.ceil(2 * most))]
     weights = [

@@ -21,6 +21,7 @@ from striate.data.augment.sampling import on_torch
 from striate.data.augment.sampling.loading import compiled
 from striate.data.buffers import Buffers
 from striate.data.cores import cores
+from striate.data.moving import moved
 from striate.errors import DataError
 from striate.threads import Team
 
@@ -159,7 +160,7 @@ def warped(images: Tensor, warp: Warp, buffers: Buffers) -> Tensor:
 
 def colored(pixels: Tensor, warp: Warp) -> Tensor:
     """Return ``pixels``, float32 ``(N, C, h, w)`` of 0..255, through the matrices and scales of ``warp``."""
-    colors = torch.from_numpy(warp.colors).to(pixels.device)
+    colors = moved(torch.from_numpy(warp.colors), pixels.device)
     channels = pixels.shape[1]
     out = [
         sum(colors[:, c, d, None, None] * pixels[:, d] for d in range(channels))

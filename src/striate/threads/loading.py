@@ -52,6 +52,10 @@ class Loading:
             self.prepare().join(seconds)
         return self._module is not None
 
+    def pending(self) -> bool:
+        """Return whether the code is being loaded just now, which keeps a core busy."""
+        return self._thread is not None and self._thread.is_alive()
+
     def compiled(self) -> ModuleType | None:
         """Return the module, or None where it cannot be had.
 

@@ -27,6 +27,7 @@ def machine(tmp_path, monkeypatch):
         made = Machine(of_plan or seconds)
         monkeypatch.setattr(searching, "time", SimpleNamespace(perf_counter=made.perf_counter))
         monkeypatch.setattr(Bench, "measure", lambda bench, *rest: made.measure(bench, *rest))
+        monkeypatch.setattr(Bench, "load_fused", lambda bench, patience: made.load_fused(patience))
         monkeypatch.setattr(Bench, "checked", lambda bench, row: made.checked(row))
         return made
 

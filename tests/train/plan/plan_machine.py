@@ -18,6 +18,7 @@ class Machine:
     Attributes:
         tried: The plans, in their order; one that is tried twice in a row stands there once.
         looked_at: Those whose numbers were checked.
+        compiling: Seconds until the code of fused layers is there.
     """
 
     def __init__(self, seconds):
@@ -27,6 +28,7 @@ class Machine:
         self.looked_at = []
         self.changes = {}
         self.preparation = 0.0
+        self.compiling = 0.0
 
     def perf_counter(self):
         return self.now
@@ -49,6 +51,12 @@ class Machine:
         failure = self.changes.get((plan.precision, plan.memory_format), {}).get("failure", "")
         unchecked = plan != bench.described
         return reading(plan, self.seconds(plan), preparation, failure=failure, unchecked=unchecked)
+
+    def load_fused(self, patience):
+        waited = self.compiling if patience is None else min(patience, self.compiling)
+        self.now += waited
+        self.compiling -= waited
+        return not self.compiling
 
     def checked(self, row):
         """Return what a check says of a plan; it takes no time."""

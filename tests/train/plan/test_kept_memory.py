@@ -16,11 +16,11 @@ from striate.train.plan.memory import kept_memory
 def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 
-def pages_of_four_steps():
-    torch.ones(2**26), torch.ones(2**20)  # 256 and 4 MiB
+def pages_of_eight_steps():
+    torch.ones(2**25), torch.ones(2**20)  # 128 and 4 MiB
     before = faults()
-    for _ in range(4):
-        large, small = torch.ones(2**26), torch.ones(2**20)
+    for _ in range(8):
+        large, small = torch.ones(2**25), torch.ones(2**20)
         del large, small
     return faults() - before
 
@@ -28,12 +28,12 @@ def held():
     (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmRSS:"))
     return int(line.split()[1]) / 1024
 
-apart = pages_of_four_steps()
+apart = pages_of_eight_steps()
 with kept_memory():
     with kept_memory():
         pass
-    kept, most = pages_of_four_steps(), held()
-print(json.dumps({"apart": apart, "kept": kept, "most": most, "after": held(), "again": pages_of_four_steps()}))
+    kept, most = pages_of_eight_steps(), held()
+print(json.dumps({"apart": apart, "kept": kept, "most": most, "after": held(), "again": pages_of_eight_steps()}))
 """
 
 
@@ -51,9 +51,9 @@ def measured(**environment):
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries are left as they are")
 def test_pages_are_asked_for_once():
     found = measured()
-    assert found["apart"] > 4 * 128  # pages of 2 MiB at the largest
-    assert found["kept"] < found["apart"] / 10
-    assert found["most"] - found["after"] > 250  # MiB
+    assert found["apart"] > 8 * 64  # pages of 2 MiB at the largest
+    assert found["kept"] < found["apart"] / 4  # for it may take place elsewhere once more
+    assert found["most"] - found["after"] > 120  # MiB
     assert found["again"] > found["apart"] / 2
 
 

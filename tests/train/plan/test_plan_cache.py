@@ -167,3 +167,21 @@ def test_what_was_never_checked_is_not_kept_beyond_the_next_search(machine):
     made.tried.clear()
     assert chosen(LONG) == Plan()
     assert made.tried == []
+
+
+def test_nothing_is_known_of_a_machine_that_was_compiling(machine):
+    """A search beside it would be of times that are too long."""
+    made = machine({("bf16", LAST): 0.1 * MILLI, ("fp32", "contiguous"): MILLI})
+    made.compiling = 12.0
+    epochs = 10_000.0  # 30 s
+    assert chosen(epochs) == Plan()
+    assert made.tried == [Plan()]
+    made.compiling = 0.0
+    assert chosen(epochs) == Plan(precision="bf16", memory_format=LAST)
+
+
+def test_a_long_run_waits_until_all_is_compiled(machine):
+    made = machine({("bf16", LAST): 0.1 * MILLI, ("fp32", "contiguous"): MILLI})
+    made.compiling = 12.0  # more than the search may take
+    assert chosen(100_000.0) == Plan(precision="bf16", memory_format=LAST)
+    assert made.compiling == 0.0

@@ -1,6 +1,6 @@
 """Layers of small networks that run as one operator in training on the CPU."""
 
 from striate.nn.fused.chain import FusedSequential, fuse_for_training, unfuse
-from striate.nn.fused.loading import prepare, ready
+from striate.nn.fused.loading import pending, prepare, ready
 
-__all__ = ["FusedSequential", "fuse_for_training", "prepare", "ready", "unfuse"]
+__all__ = ["FusedSequential", "fuse_for_training", "pending", "prepare", "ready", "unfuse"]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from striate.nn.fused import fuse_for_training, unfuse
+from striate.nn.fused import fuse_for_training, pending, unfuse
 from striate.train.losses import Loss
 from striate.train.plan.checking import Checker, Deviation
 from striate.train.plan.execution import Execution
@@ -147,11 +147,19 @@ class Bench:
             return Measured(plan=row.plan, seconds=None, failure="this device computes it in float32")
         return replace(row, deviation=deviation, unchecked=False)
 
-    def load_fused(self, patience: float | None) -> None:
-        """Wait, ``patience`` seconds at most, until the code of fused layers is there, if there is a use for it."""
+    def load_fused(self, patience: float | None) -> bool:
+        """Have the code of fused layers loaded, if there is a use for it.
+
+        Args:
+            patience: Seconds to wait for it, at most; None waits to the end, some ten seconds where it is compiled.
+
+        Returns:
+            Whether no more is being loaded.
+        """
         if self.images.device.type == "cpu":
             fuse_for_training(self.module, self.images, patience)
             unfuse(self.module)
+        return not pending()
 
     def _has_layers_to_fuse(self, plan: Plan) -> bool:
         with plan.autocast(self.images.device):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from pydantic import BaseModel, ConfigDict
@@ -24,6 +24,7 @@ _SHARE, _SECONDS = 0.03, 10.0  # of a run, at most, for trying
 _REPEATS = 6
 _LEAST = 0.1  # seconds for which each is timed, if there is time for that
 _WORTH_LOADING = 20.0  # seconds of a run for which the code of fused layers is loaded
+_WORTH_COMPILING = 120.0  # for which it is waited for until it is compiled, once on a machine
 _FIRST = 3  # passes of what is described, which tell how much may be spent
 _WARM = 2  # passes, of which the first may prepare something
 _FEW, _MORE = 2, 8  # images, which tell whether a batch is quick; normalization needs two
@@ -72,89 +73,132 @@ def enough(known: Known, prepared: Prepared, steps: int) -> bool:
 
 def search(prepared: Prepared, steps: int | None, before: Sequence[Measured]) -> Known:
     """Try plans, and return them with those that were tried ``before``, the one that is described first."""
+    bench = _bench(prepared)  # which may compile what augments, once on a machine
     began = time.perf_counter()
-    bench = _bench(prepared)
-    budget, end = None, math.inf
-    if steps is not None:
+    sought = _sought(prepared)
+    if steps is None:
+        described = bench.measure(bench.described, _REPEATS)
+        bench.load_fused(None)
+        search = _Search(prepared, bench, described, None, _Ends())
+    else:
         pace = bench.of(_FEW).measure(bench.described, _WARM)
         budget = _budget(pace, steps)
         if time.perf_counter() - began + _FIRST * min(seconds(pace), _PASS) > budget:
-            return Known(rows=(pace,), budget=budget, sought=_sought(prepared))
+            return Known(rows=(pace,), budget=budget, sought=sought)
         bench, described = _of_quick_passes(bench, pace)
-    else:
-        described = bench.measure(bench.described, _REPEATS)
-    found = {bench.described: described}
-    reference = seconds(described)
-    slow = _part(bench) < 1
-    often = _REPEATS if budget is None or budget > _MANY * reference else _WARM
-    if steps is not None:
-        budget = _budget(described, steps)
-        end = began + budget * (1.0 if budget > _MANY * reference else _TIMED)
-    sooner, whole = end, math.inf if budget is None else began + budget
-    if steps is not None:
-        sooner -= (1 - _FIRST_LOOK) * max(0.0, end - time.perf_counter())
-    least = _LEAST if budget is None else min(_LEAST, budget / 20)
-
-    def try_each(plans: Iterable[Plan]) -> None:
-        for plan in plans:
-            least_so_far = _least_cost(found.values(), prepared)
-            until = whole if len(found) == 1 else end if len(found) <= _PLANS else sooner
-            if time.perf_counter() + _WARM * least_so_far * _part(bench) > until:
-                return
-            if steps is None:
-                found[plan] = bench.checked(bench.measure(plan, _REPEATS, end, least))
-            else:
-                slowest = math.inf if plan == bench.described else least_so_far
-                found[plan] = bench.measure(plan, often, end, least, slowest)
-
-    if math.isfinite(reference):
-        if steps is None or steps * reference > _WORTH_LOADING:
-            bench.load_fused(None if budget is None else budget / 2)
-        if steps is not None and _REPEATS * reference < least:
-            try_each([bench.described])  # as often as the others
-        try_each(_candidates(prepared, whole=not slow))
-        best = _best(found, prepared)
-        try_each(replace(best, threads=threads) for threads in _other_threads(prepared, best.threads))
-        _look_again(bench, found, prepared, (whole, end), least)
-        if steps is None and prepared.record.training.execution.compile == "on":
-            try_each([replace(_best(found, prepared), compiled_from=0)])
-        while (best := _best(found, prepared)) in found and found[best].unchecked:
-            found[best] = bench.checked(found[best])
-    kept = {row.plan: row for row in before if row.plan not in found and not row.unchecked}
-    return Known(rows=(*found.values(), *kept.values()), budget=budget, sought=_sought(prepared))
+        budget, reference = _budget(described, steps), seconds(described)
+        if _WORTH_LOADING < steps * reference < math.inf:
+            asked = time.perf_counter()
+            patience = None if steps * reference > _WORTH_COMPILING else budget / 2
+            if not bench.load_fused(patience):
+                return Known(
+                    rows=(described,), budget=0.0, sought=sought
+                )  # nothing, as it still keeps a core busy
+            began += time.perf_counter() - asked if patience is None else 0.0
+        search = _Search(prepared, bench, described, budget, _Ends.of(began, budget, reference))
+    if math.isfinite(seconds(described)):
+        search.run()
+    rows = search.found
+    kept = {row.plan: row for row in before if row.plan not in rows and not row.unchecked}
+    return Known(rows=(*rows.values(), *kept.values()), budget=search.budget, sought=sought)
 
 
-def _look_again(
-    bench: Bench, found: dict[Plan, Measured], prepared: Prepared, ends: Sequence[float], least: float
-) -> None:
-    """Time the leading plans again, in turns: one alone may have met a moment in which the machine was busy.
+@dataclass(frozen=True, kw_only=True)
+class _Ends:
+    """When what is to be over, of `time.perf_counter`.
 
-    Each turn has its end of those ``ends``.
+    Attributes:
+        first: Trying more than a few plans.
+        timed: Timing them.
+        whole: All, with checks of their numbers.
     """
-    eager = [row for row in found.values() if row.plan.compiled_from is None]
-    usable = [row for row in eager if row.unchecked or not row.refused]
-    leading = sorted(usable, key=lambda row: cost(row, prepared))[:_LEADING]
-    near = [row.plan for row in leading if cost(row, prepared) <= _NEAR * cost(leading[0], prepared)]
-    if len(near) < 2:
-        return
-    for end in ends:
-        for plan in near:
-            before = found[plan]
-            if time.perf_counter() + seconds(before) * _part(bench) > end:
+
+    first: float = math.inf
+    timed: float = math.inf
+    whole: float = math.inf
+
+    @classmethod
+    def of(cls, began: float, budget: float, reference: float) -> _Ends:
+        """Return them for a step that takes ``reference`` seconds as described."""
+        timed = began + budget * (1.0 if budget > _MANY * reference else _TIMED)
+        first = timed - (1 - _FIRST_LOOK) * max(0.0, timed - time.perf_counter())
+        return cls(first=first, timed=timed, whole=began + budget)
+
+
+class _Search:
+    """Plans that are tried one after another, on the same images.
+
+    Args:
+        prepared: What is to be trained.
+        bench: That tries them.
+        described: The plan that computes as described, measured.
+        budget: Seconds for all; None is without an end.
+        ends: When what is over.
+
+    Attributes:
+        found: What was tried, in its order.
+    """
+
+    def __init__(
+        self, prepared: Prepared, bench: Bench, described: Measured, budget: float | None, ends: _Ends
+    ) -> None:
+        self.prepared, self.bench, self.budget, self.ends = prepared, bench, budget, ends
+        self.found = {described.plan: described}
+        reference = seconds(described)
+        self._many = budget is None or budget > _MANY * reference
+        self._least = _LEAST if budget is None else min(_LEAST, budget / 20)
+        self._described_again = budget is not None and _REPEATS * reference < self._least
+
+    def run(self) -> None:
+        """Try all for which there is time."""
+        if self._described_again:
+            self._try([self.bench.described])  # as often as the others
+        self._try(_candidates(self.prepared, whole=_part(self.bench) == 1))
+        best = self._best()
+        self._try(replace(best, threads=threads) for threads in _other_threads(self.prepared, best.threads))
+        self._look_again()
+        if self.budget is None and self.prepared.record.training.execution.compile == "on":
+            self._try([replace(self._best(), compiled_from=0)])
+        while (best := self._best()) in self.found and self.found[best].unchecked:
+            self.found[best] = self.bench.checked(self.found[best])
+
+    def _try(self, plans: Iterable[Plan]) -> None:
+        for plan in plans:
+            best = _least_cost(self.found.values(), self.prepared)
+            end = self.ends.first if len(self.found) > _PLANS else self.ends.timed
+            end = self.ends.whole if len(self.found) == 1 else end
+            if time.perf_counter() + _WARM * best * _part(self.bench) > end:
                 return
-            again = bench.measure(plan, 1, end, least / len(ends))
-            sooner = min(seconds(before), seconds(again))
-            found[plan] = replace(before, seconds=sooner, repeats=before.repeats + again.repeats)
+            repeats = _REPEATS if self._many else _WARM
+            slowest = math.inf if self.budget is None or plan == self.bench.described else best
+            row = self.bench.measure(plan, repeats, self.ends.timed, self._least, slowest)
+            self.found[plan] = self.bench.checked(row) if self.budget is None else row
+
+    def _look_again(self) -> None:
+        """Time the leading plans again, in turns: one alone may have met a moment in which the machine was busy."""
+        eager = [row for row in self.found.values() if row.plan.compiled_from is None]
+        usable = [row for row in eager if row.unchecked or not row.refused]
+        leading = sorted(usable, key=lambda row: cost(row, self.prepared))[:_LEADING]
+        most = _NEAR * cost(leading[0], self.prepared)
+        near = [row.plan for row in leading if cost(row, self.prepared) <= most]
+        turns = (self.ends.whole, self.ends.timed) if len(near) > 1 else ()
+        for end in turns:
+            for plan in near:
+                before = self.found[plan]
+                if time.perf_counter() + seconds(before) * _part(self.bench) > end:
+                    return
+                again = self.bench.measure(plan, 1, end, self._least / len(turns))
+                sooner = min(seconds(before), seconds(again))
+                self.found[plan] = replace(before, seconds=sooner, repeats=before.repeats + again.repeats)
+
+    def _best(self) -> Plan:
+        """Return the fastest so far of those that are not compiled, if its numbers are right."""
+        best = fastest(tuple(self.found.values()), self.prepared, None, unchecked=True)
+        return replace(best, compiled_from=None, micro_batch=None)
 
 
 def _least_cost(rows: Iterable[Measured], prepared: Prepared) -> float:
     return min(cost(row, prepared) for row in rows if row.unchecked or not row.refused)
-
-
-def _best(found: Mapping[Plan, Measured], prepared: Prepared) -> Plan:
-    """Return the fastest so far of those that are not compiled, if its numbers are right."""
-    best = fastest(tuple(found.values()), prepared, None, unchecked=True)
-    return replace(best, compiled_from=None, micro_batch=None)
 
 
 def _size(prepared: Prepared) -> int:

@@ -33,7 +33,7 @@ with kept_memory():
     with kept_memory():
         pass
     kept, most = pages_of_eight_steps(), held()
-print(json.dumps({"apart": apart, "kept": kept, "most": most, "after": held(), "again": pages_of_eight_steps()}))
+print(json.dumps({"apart": apart, "kept": kept, "most": most, "after": held()}))
 """
 
 
@@ -54,7 +54,6 @@ def test_pages_are_asked_for_once():
     assert found["apart"] > 8 * 64  # pages of 2 MiB at the largest
     assert found["kept"] < found["apart"] / 4  # for it may take place elsewhere once more
     assert found["most"] - found["after"] > 120  # MiB
-    assert found["again"] > found["apart"] / 2
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries are left as they are")

@@ -10,9 +10,21 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-__all__ = ["FOLDER", "Peer", "PeerError"]
+__all__ = ["FOLDER", "Peer", "PeerError", "compile_once"]
 
 FOLDER = Path(__file__).parents[1]
+_COMPILE = """
+from striate.data.augment import sampling
+from striate.nn import fused
+assert sampling.ready(None) and fused.ready(None)
+"""
+
+
+def compile_once() -> float:
+    """Have Striate's own code compiled, as is done once on a machine; return the seconds it took, with imports."""
+    start = time.perf_counter()
+    subprocess.run([sys.executable, "-c", _COMPILE], check=True)
+    return time.perf_counter() - start
 
 
 class PeerError(Exception):

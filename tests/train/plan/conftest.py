@@ -6,7 +6,7 @@ import pytest
 import torch
 from plan_machine import Machine
 
-from striate.train.plan import searching
+from striate.train.plan import choosing, searching
 from striate.train.plan.measuring import Bench
 
 
@@ -28,6 +28,7 @@ def machine(tmp_path, monkeypatch):
         monkeypatch.setattr(searching, "time", SimpleNamespace(perf_counter=made.perf_counter))
         monkeypatch.setattr(Bench, "measure", lambda bench, *rest: made.measure(bench, *rest))
         monkeypatch.setattr(Bench, "load_fused", lambda bench, patience: made.load_fused(patience))
+        monkeypatch.setattr(choosing, "pending", lambda: made.compiling > 0)
         monkeypatch.setattr(Bench, "checked", lambda bench, row: made.checked(row))
         return made
 

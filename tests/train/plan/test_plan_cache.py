@@ -174,9 +174,12 @@ def test_nothing_is_known_of_a_machine_that_was_compiling(machine):
     made = machine({("bf16", LAST): 0.1 * MILLI, ("fp32", "contiguous"): MILLI})
     made.compiling = 12.0
     epochs = 10_000.0  # 30 s
-    assert chosen(epochs) == Plan()
+    first = planned(prepared(epochs=epochs))
+    assert first.plan == Plan()
+    assert "is being compiled, once on this machine" in first.notes[-1]
     assert made.tried == [Plan()]
     made.compiling = 0.0
+    assert planned(prepared(epochs=epochs)).notes == first.notes[:-1]
     assert chosen(epochs) == Plan(precision="bf16", memory_format=LAST)
 
 

@@ -17,6 +17,7 @@ import torch
 from striate.analyze import analyze
 from striate.data import ArraySource, Batches, Source
 from striate.data.remembering import remember, remembered
+from striate.nn.fused import pending
 from striate.spec import Network
 from striate.train.config import TrainConfig
 from striate.train.plan.comparing import fastest
@@ -26,6 +27,10 @@ from striate.train.plan.table import PlanTable
 from striate.train.prepare import Prepared, prepare
 
 __all__ = ["measure_plans", "planned", "tried"]
+
+_COMPILING = (
+    "fused layers are being compiled, once on this machine, in some ten seconds; runs after it are faster"
+)
 
 
 def planned(prepared: Prepared) -> Prepared:
@@ -40,7 +45,8 @@ def planned(prepared: Prepared) -> Prepared:
     steps = Batches(prepared.train, config.batch_size, config.seed, config.loss.sampling).steps(config.epochs)
     chosen = tried(prepared, steps).chosen  # by all at once, who share the machine as they will in training
     plan = replace(prepared.peers.agreed(lambda: chosen), micro_batch=prepared.plan.micro_batch)
-    return replace(prepared, record=replace(prepared.record, plan=plan))
+    notes = (*prepared.notes, _COMPILING) if pending() else prepared.notes
+    return replace(prepared, record=replace(prepared.record, plan=plan), notes=notes)
 
 
 def measure_plans(

@@ -176,7 +176,7 @@ def test_nothing_is_known_of_a_machine_that_was_compiling(machine):
     epochs = 10_000.0  # 30 s
     first = planned(prepared(epochs=epochs))
     assert first.plan == Plan()
-    assert "is being compiled, once on this machine" in first.notes[-1]
+    assert "being compiled, once on this machine" in first.notes[-1]
     assert made.tried == [Plan()]
     made.compiling = 0.0
     assert planned(prepared(epochs=epochs)).notes == first.notes[:-1]

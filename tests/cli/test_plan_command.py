@@ -191,7 +191,7 @@ def test_training_tells_where_memory_runs_out(striate, net, data, tmp_path, monk
 
     def losses(self, images, targets, step=0):
         if len(images) > 8:
-            raise RuntimeError("not enough memory: you tried to allocate 9 bytes")
+            raise RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes")
         return inner(self, images, targets, step)
 
     monkeypatch.setattr(execution.Execution, "losses", losses)
@@ -200,5 +200,5 @@ def test_training_tells_where_memory_runs_out(striate, net, data, tmp_path, monk
     assert done.status == 0
     assert (
         "note: memory ran out, and steps go on with 8 images at a time: "
-        "not enough memory: you tried to allocate 9 bytes"
+        "DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes"
     ) in done.err + done.out

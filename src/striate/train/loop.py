@@ -386,5 +386,5 @@ def _first_line(error: Exception) -> str:
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    # The CPU's allocator raises a plain RuntimeError; only its words tell.
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "not enough memory" in str(error)
+    # The CPU's allocator raises a plain RuntimeError; only its words tell, which differ between systems.
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "DefaultCPUAllocator: " in str(error)

@@ -30,6 +30,7 @@ from striate.data import (
 )
 from striate.data.augment import fitted, recipe, sampling
 from striate.data.augment.effects import RandomCrop
+from striate.data.cores import cores
 from striate.data.moving import moved
 from striate.errors import ConfigError, DataError, bad_argument, listed
 from striate.nn import INITS, build, unit_variance
@@ -250,6 +251,8 @@ def _notes(
         yield "the recipe crops images without a margin, and they have no more than the network's size; see stored_size"
     if record.augment.effects and not sampling.ready(_PATIENCE) and sampling.prepare().is_alive():
         yield "the augmentation is being compiled, once on this machine, which takes some ten seconds"
+    if (threads := record.training.execution.threads) is not None and threads > cores():
+        yield f"threads={threads} share {cores()} core{'' if cores() == 1 else 's'}, and wait for one another"
     if record.training.batch_size > record.sizes["train"]:
         batch, there = record.training.batch_size, record.sizes["train"]
         yield f"a batch of {batch:,} is more than the {there:,} images that train, and shows some of them several times"

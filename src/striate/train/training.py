@@ -176,7 +176,7 @@ def _rest(loop: Loop, notes: tuple[str, ...], held: FileLock | None) -> Generato
 
 @contextmanager
 def _held(lock: FileLock | None, prepared: Prepared) -> Iterator[None]:
-    """Hold a lock that was taken, if it was, memory, and have torch compute as was planned, for a while."""
+    """Hold a lock that was taken, if it was, keep freed memory, and have torch compute as was planned."""
     try:
         with kept_memory(), prepared.plan.applied(prepared.device):
             yield

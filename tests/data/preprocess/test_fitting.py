@@ -59,6 +59,14 @@ def test_a_constant_channel_is_not_blown_up():
     assert values[:, 2].unique().tolist() == pytest.approx([-1.0, 1.0], abs=1e-5)
 
 
+def test_floats_are_normalized_alike_and_left_as_they_are():
+    images = torch.arange(2 * 3 * 4 * 4, dtype=torch.uint8).reshape(2, 3, 4, 4)
+    fitted = fit_preprocess(dataset_of(images.numpy()))
+    floats = images.float()
+    assert torch.equal(fitted.normalize(floats), fitted.normalize(images))
+    assert torch.equal(floats, images.float())
+
+
 def test_normalized_training_images_have_mean_zero_and_deviation_one():
     images = np.random.default_rng(4).integers(20, 220, (50, 3, 6, 6), np.uint8)
     values = fit_preprocess(dataset_of(images)).normalize(torch.from_numpy(images)).double()

@@ -38,25 +38,21 @@ print(json.dumps({"apart": apart, "kept": kept, "most": most, "after": held()}))
 
 
 def measured(**environment):
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM],
-        capture_output=True,
-        text=True,
-        check=True,
-        env=os.environ | environment,
-    )
+    others = {name: value for name, value in os.environ.items() if not name.startswith(("MALLOC_", "GLIBC_"))}
+    command = [sys.executable, "-c", PROGRAM]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=others | environment)
     return json.loads(done.stdout)
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries are left as they are")
 def test_pages_are_asked_for_once():
     found = measured()
-    assert found["apart"] > 8 * 64  # pages of 2 MiB at the largest
+    assert found["apart"] > 8 * 32  # pages of 2 MiB at the largest
     assert found["kept"] < found["apart"] / 4  # for it may take place elsewhere once more
     assert found["most"] - found["after"] > 120  # MiB
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries are left as they are")
-def test_how_the_user_has_memory_allocated_is_left(monkeypatch):
+def test_how_the_user_has_memory_allocated_is_left():
     found = measured(MALLOC_TOP_PAD_="131072")
     assert found["kept"] > found["apart"] / 2

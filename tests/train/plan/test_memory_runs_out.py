@@ -22,10 +22,10 @@ class Exhausted(torch.nn.Module):
         sizes: Of the batches that it was trained on.
     """
 
-    def __init__(self, most, since=0, error=None, backward=False):
+    def __init__(self, most, since=0, error=None, backward=False, really=False):
         super().__init__()
         self.inner = tiny_module()
-        self.most, self.since, self.backward = most, since, backward
+        self.most, self.since, self.backward, self.really = most, since, backward, really
         self.error = error or RuntimeError(f"{TEXT}\nand where that was")
         self.sizes = []
 
@@ -34,6 +34,8 @@ class Exhausted(torch.nn.Module):
             return self.inner(x)
         self.sizes.append(len(x))
         lacking = len(x) > self.most and len(self.sizes) > self.since
+        if lacking and self.really:
+            torch.empty(10**15)
         if lacking and not self.backward:
             raise self.error
         logits = self.inner(x)
@@ -78,6 +80,13 @@ ERRORS = {
     "MemoryError": lambda: Exhausted(3, error=MemoryError(TEXT)),
     "OutOfMemoryError": lambda: Exhausted(3, error=torch.OutOfMemoryError(TEXT)),
 }
+
+
+def test_what_the_allocator_says_is_understood(tmp_path):
+    """It has other words on other systems."""
+    events = trained(tmp_path / "less", Exhausted(3, really=True))
+    assert [event.micro_batch for event in of_type(events, Replanned)] == [8, 4, 2]
+    assert events[-1].reason == "completed"
 
 
 @pytest.mark.parametrize("make", ERRORS.values(), ids=ERRORS)

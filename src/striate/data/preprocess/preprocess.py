@@ -106,9 +106,10 @@ class Preprocess:
 
     def normalize(self, images: Tensor) -> Tensor:
         """Map uint8 ``(N, C, H, W)``, as loaded or of ``shape``, to float32 of ``shape`` on the same device."""
-        floats = center(images, self.shape[1:]).float()
-        if (affine := self.affine) is None or floats is images:
-            return self.finish(floats)
+        shown = center(images, self.shape[1:])
+        if (affine := self.affine) is None or shown.dtype == torch.float32:
+            return self.finish(shown.float())
+        floats = shown.float()
         scale, shift = factors(affine, floats)
         return floats.mul_(scale).add_(shift)
 

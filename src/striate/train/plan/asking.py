@@ -8,7 +8,7 @@ import shutil
 import torch
 
 from striate.errors import ConfigError, bad_argument, listed
-from striate.train.config import MemoryFormat, Precision, TrainConfig
+from striate.train.config import MOST_THREADS, MemoryFormat, Precision, TrainConfig
 from striate.train.plan.plan import Plan, known_precisions
 
 __all__ = ["asked_plan"]
@@ -57,6 +57,11 @@ def _check_compiler(device: torch.device) -> None:
         )
 
 
+def most_threads() -> int:
+    """Return as many threads as torch has, and a plan may."""
+    return min(torch.get_num_threads(), MOST_THREADS)
+
+
 def _threads(macs: int | None, batch_size: int) -> int:
     """Return one thread for a step of little arithmetic, else as many as torch has.
 
@@ -66,4 +71,4 @@ def _threads(macs: int | None, batch_size: int) -> int:
     """
     if macs is not None and macs * batch_size < _FEW_MACS:
         return 1
-    return torch.get_num_threads()
+    return most_threads()

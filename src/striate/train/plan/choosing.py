@@ -17,6 +17,7 @@ import torch
 from striate.analyze import analyze
 from striate.data import ArraySource, Batches, Source
 from striate.data.remembering import remember, remembered
+from striate.errors import ConfigError, TrainingError, bad_argument
 from striate.nn.fused import pending
 from striate.spec import Network
 from striate.train.config import TrainConfig
@@ -28,16 +29,15 @@ from striate.train.prepare import Prepared, prepare
 
 __all__ = ["measure_plans", "planned", "tried"]
 
-_COMPILING = (
-    "fused layers are being compiled, once on this machine, in some ten seconds; runs after it are faster"
-)
+_COMPILING = "fused layers are still being compiled, once on this machine; runs after this one are faster"
 
 
 def planned(prepared: Prepared) -> Prepared:
     """Return ``prepared`` with the fastest plan for its run, if one is to be looked for.
 
-    Trying takes 3 % of what the run will take, and at most 10 s. What compiles is not tried, as that takes a minute: it
-    is used where `measure_plans` found it to be faster, by more than it takes.
+    Trying takes about 3 % of what the run will take, and 10 s at most; beside it, the code of fused layers is loaded, and
+    compiled once on a machine. What torch compiles is not tried, as that takes a minute: it is used where
+    `measure_plans` found it to be faster, by more than it takes.
     """
     config = prepared.record.training
     if config.execution.plan == "plain" or prepared.device.type not in ("cpu", "cuda"):
@@ -61,11 +61,19 @@ def measure_plans(
 
     Raises:
         ConfigError, DataError, ShapeError: as `striate.train.train`.
+        TrainingError: if a batch cannot be computed as described.
     """
     config = config or TrainConfig()
+    if config.execution.plan == "plain":
+        raise ConfigError(bad_argument("plan", "plain", "'auto', as plain measures nothing", "Leave it out."))
     prepared = prepare(network, _noise(network) if data is None else data, config)
     with torch.random.fork_rng(devices=[prepared.device] if prepared.device.type == "cuda" else []):
-        return tried(prepared)
+        table = tried(prepared)
+    if table.rows[0].seconds is None:
+        fix = "Try fewer at a time: --batch-size, --micro-batch (batch_size=…, micro_batch=…)."
+        problem = f"a batch of {config.batch_size:,} cannot be computed: {table.rows[0].failure}"
+        raise TrainingError(f"{prepared.name}: {problem}. {fix}")
+    return table
 
 
 def _noise(network: Network) -> Source:

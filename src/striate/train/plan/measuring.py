@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
-from striate.nn.fused import fuse_for_training, pending, unfuse
+from striate.nn.fused import fuse_for_training, pending, ready, unfuse
 from striate.train.losses import Loss
 from striate.train.plan.checking import Checker, Deviation
 from striate.train.plan.execution import Execution
@@ -157,8 +157,10 @@ class Bench:
             Whether no more is being loaded.
         """
         if self.images.device.type == "cpu":
-            fuse_for_training(self.module, self.images, patience)
-            unfuse(self.module)
+            with suppress(Exception), self._unchanged():  # what fails is told where it is timed
+                fuse_for_training(self.module, self.images, patience)
+        if pending():  # perhaps begun for another network
+            ready(patience)
         return not pending()
 
     def _has_layers_to_fuse(self, plan: Plan) -> bool:

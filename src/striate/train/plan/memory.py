@@ -11,9 +11,9 @@ from contextlib import contextmanager
 __all__ = ["kept_memory"]
 
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3  # numbers of malloc.h
-_MOST = 2**25  # to which glibc raises the threshold by itself, and the most that some versions take
-_WHILE = {_TRIM_THRESHOLD: 2**31 - 1, _TOP_PAD: 2**26, _MMAP_THRESHOLD: 2**30}
-_AFTER = {_TRIM_THRESHOLD: 2 * _MOST, _TOP_PAD: 2**17, _MMAP_THRESHOLD: _MOST}
+_RAISED = 2**25  # to which glibc raises the threshold by itself, and the most that some versions take
+_WHILE = {_TRIM_THRESHOLD: -1, _TOP_PAD: 2**26, _MMAP_THRESHOLD: 2**30}  # -1: never
+_AFTER = {_TRIM_THRESHOLD: 2 * _RAISED, _TOP_PAD: 2**17, _MMAP_THRESHOLD: _RAISED}
 _OWN = ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "MALLOC_TOP_PAD_", "GLIBC_TUNABLES")
 
 _lock = threading.Lock()
@@ -25,8 +25,9 @@ def kept_memory() -> Iterator[None]:
     """Have freed memory stay with the process until the last of those who asked for it is done.
 
     Else the C library gives large tensors back to the system, which clears their pages when the next step asks for
-    them: in VGG-11 300 MB a step, a fifth of its time on a CPU. Where it is not glibc, or where the user has set how
-    it allocates (`GLIBC_TUNABLES`, `MALLOC_…`), nothing changes.
+    them: in VGG-11 300 MB a step, a fifth of its time on a CPU. Afterwards its thresholds stand where it would raise
+    them itself, and adapt no more. Where it is not glibc, or where the user has set how it allocates
+    (`GLIBC_TUNABLES`, `MALLOC_…`), nothing changes.
     """
     global _users
     with _lock:
@@ -50,5 +51,5 @@ def _set(options: dict[int, int]) -> bool:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError, TypeError):  # macOS, musl; Windows
         return False
-    taken = [mallopt(option, value) or mallopt(option, _MOST) for option, value in options.items()]
-    return all(taken)
+    taken = [mallopt(option, value) for option, value in options.items()]
+    return all(taken[:-1]) and bool(taken[-1] or mallopt(_MMAP_THRESHOLD, _RAISED))

@@ -7,12 +7,12 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-import torch
 from pydantic import BaseModel, ConfigDict
 
 from striate.data import Batches
 from striate.nn.fused import ready
 from striate.train.config import MemoryFormat, Precision
+from striate.train.plan.asking import most_threads
 from striate.train.plan.comparing import cost, fastest, seconds
 from striate.train.plan.measuring import Bench, Measured
 from striate.train.plan.plan import Plan, allowed_precisions
@@ -23,17 +23,19 @@ __all__ = ["Known", "enough", "search"]
 _SHARE, _SECONDS = 0.03, 10.0  # of a run, at most, for trying
 _REPEATS = 6
 _LEAST = 0.1  # seconds for which each is timed, if there is time for that
-_WORTH_LOADING = 20.0  # seconds of a run for which the code of fused layers is loaded
+_WORTH_LOADING = 30.0  # seconds of a run for which the code of fused layers is loaded
+_LOADING = 1.5  # that this takes, at most, where it was compiled before
 _WORTH_COMPILING = 120.0  # for which it is waited for until it is compiled, once on a machine
 _FIRST = 3  # passes of what is described, which tell how much may be spent
 _WARM = 2  # passes, of which the first may prepare something
 _FEW, _MORE = 2, 8  # images, which tell whether a batch is quick; normalization needs two
 _PASS = 0.4  # seconds of a pass of a batch; what takes longer is tried on a part of it
 _LEAST_OF_EACH = 0.5  # of what a pass of `_MORE` images takes for each of them
-_MANY = 25  # passes, for which there is time; if there is for fewer, each counts, and those of checks do
-_TIMED = 0.6  # of what may be spent, if there is no time for so many
-_FIRST_LOOK = 0.7  # of the time for timing, after which the leading plans are timed again
-_PLANS = 3  # that are tried for as long as there is time for timing
+_MANY = 25  # steps, for which there is time; if there is for fewer, each counts
+_TIMED = 0.6  # of what may be spent, at least
+_CHECK = 10  # passes that a check takes
+_SHARE_OF_FIRST = 0.7  # of the time for timing, after which the leading plans are timed again
+_ALWAYS = 3  # that are tried for as long as there is time for timing
 _LEADING = 3  # that are timed again, in turns
 _NEAR = 2.0  # times what the fastest takes; a moment in which the machine is busy elsewhere may be that long
 
@@ -50,7 +52,7 @@ _PROMISING: tuple[tuple[Precision, MemoryFormat], ...] = (
 
 
 class Known(BaseModel):
-    """What was tried, for how many seconds at most (None is without an end), and what was sought: see `sought`."""
+    """What was tried, for how many seconds at most (None is without an end), and what was sought: see `_sought`."""
 
     model_config = ConfigDict(ser_json_inf_nan="strings")
     rows: tuple[Measured, ...]
@@ -73,34 +75,39 @@ def enough(known: Known, prepared: Prepared, steps: int) -> bool:
 
 def search(prepared: Prepared, steps: int | None, before: Sequence[Measured]) -> Known:
     """Try plans, and return them with those that were tried ``before``, the one that is described first."""
+
+    def known(rows: Iterable[Measured], budget: float | None) -> Known:
+        found = {row.plan: row for row in rows}
+        kept = [row for row in before if row.plan not in found and not row.unchecked]
+        return Known(rows=(*found.values(), *kept), budget=budget, sought=_sought(prepared))
+
     bench = _bench(prepared)  # which may compile what augments, once on a machine
-    began = time.perf_counter()
-    sought = _sought(prepared)
     if steps is None:
         described = bench.measure(bench.described, _REPEATS)
-        bench.load_fused(None)
-        search = _Search(prepared, bench, described, None, _Ends())
-    else:
-        pace = bench.of(_FEW).measure(bench.described, _WARM)
-        budget = _budget(pace, steps)
-        if time.perf_counter() - began + _FIRST * min(seconds(pace), _PASS) > budget:
-            return Known(rows=(pace,), budget=budget, sought=sought)
-        bench, described = _of_quick_passes(bench, pace)
-        budget, reference = _budget(described, steps), seconds(described)
-        if _WORTH_LOADING < steps * reference < math.inf:
-            asked = time.perf_counter()
-            patience = None if steps * reference > _WORTH_COMPILING else budget / 2
-            if not bench.load_fused(patience):
-                return Known(
-                    rows=(described,), budget=0.0, sought=sought
-                )  # nothing, as it still keeps a core busy
-            began += time.perf_counter() - asked if patience is None else 0.0
-        search = _Search(prepared, bench, described, budget, _Ends.of(began, budget, reference))
-    if math.isfinite(seconds(described)):
-        search.run()
-    rows = search.found
-    kept = {row.plan: row for row in before if row.plan not in rows and not row.unchecked}
-    return Known(rows=(*rows.values(), *kept.values()), budget=search.budget, sought=sought)
+        trial = _Trial(prepared, bench, described, None, _Ends())
+        if math.isfinite(seconds(described)):
+            bench.load_fused(None)
+            trial.run()
+        return known(trial.found.values(), None)
+
+    began = time.perf_counter()
+    pace = bench.of(_FEW).measure(bench.described, _WARM)
+    budget = _budget(pace, steps)
+    if time.perf_counter() - began + _FIRST * min(seconds(pace), _PASS) > budget:
+        return known([pace], budget)
+    bench, described = _of_quick_passes(bench, pace, budget)
+    budget, run = _budget(described, steps), steps * seconds(described)
+    if run == math.inf:
+        return known([described], budget)
+    if run > _WORTH_LOADING:
+        asked = time.perf_counter()
+        if not bench.load_fused(None if run > _WORTH_COMPILING else _LOADING):
+            return known([described], 0.0)  # as if nothing: what is compiled keeps a core busy
+        began += time.perf_counter() - asked
+    ends = _Ends.of(began, budget, seconds(described), seconds(described) * _part(bench))
+    trial = _Trial(prepared, bench, described, budget, ends)
+    trial.run()
+    return known(trial.found.values(), budget)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,14 +125,15 @@ class _Ends:
     whole: float = math.inf
 
     @classmethod
-    def of(cls, began: float, budget: float, reference: float) -> _Ends:
-        """Return them for a step that takes ``reference`` seconds as described."""
-        timed = began + budget * (1.0 if budget > _MANY * reference else _TIMED)
-        first = timed - (1 - _FIRST_LOOK) * max(0.0, timed - time.perf_counter())
+    def of(cls, began: float, budget: float, step: float, one: float) -> _Ends:
+        """Return them for a step that takes so many seconds as described, and ``one`` pass of what is tried."""
+        checks = _CHECK * one if budget > _MANY * step else math.inf
+        timed = began + budget - min(checks, (1 - _TIMED) * budget)
+        first = timed - (1 - _SHARE_OF_FIRST) * max(0.0, timed - time.perf_counter())
         return cls(first=first, timed=timed, whole=began + budget)
 
 
-class _Search:
+class _Trial:
     """Plans that are tried one after another, on the same images.
 
     Args:
@@ -161,21 +169,30 @@ class _Search:
             self._try([replace(self._best(), compiled_from=0)])
         while (best := self._best()) in self.found and self.found[best].unchecked:
             self.found[best] = self.bench.checked(self.found[best])
+            if time.perf_counter() > self.ends.whole:
+                return
 
     def _try(self, plans: Iterable[Plan]) -> None:
         for plan in plans:
             best = _least_cost(self.found.values(), self.prepared)
-            end = self.ends.first if len(self.found) > _PLANS else self.ends.timed
-            end = self.ends.whole if len(self.found) == 1 else end
-            if time.perf_counter() + _WARM * best * _part(self.bench) > end:
+            if time.perf_counter() + _WARM * best * _part(self.bench) > self._end():
                 return
             repeats = _REPEATS if self._many else _WARM
             slowest = math.inf if self.budget is None or plan == self.bench.described else best
             row = self.bench.measure(plan, repeats, self.ends.timed, self._least, slowest)
             self.found[plan] = self.bench.checked(row) if self.budget is None else row
 
+    def _end(self) -> float:
+        """Return when no other plan is to be begun: the most promising ones have more time."""
+        if len(self.found) == 1:
+            return self.ends.whole
+        return self.ends.timed if len(self.found) <= _ALWAYS else self.ends.first
+
     def _look_again(self) -> None:
-        """Time the leading plans again, in turns: one alone may have met a moment in which the machine was busy."""
+        """Time the leading plans again, in turns: one alone may have met a moment in which the machine was busy.
+
+        The first turn may take what is left for checks, as it matters more to know which is the fastest.
+        """
         eager = [row for row in self.found.values() if row.plan.compiled_from is None]
         usable = [row for row in eager if row.unchecked or not row.refused]
         leading = sorted(usable, key=lambda row: cost(row, self.prepared))[:_LEADING]
@@ -215,7 +232,7 @@ def _bench(prepared: Prepared) -> Bench:
     return Bench(prepared.module, prepared.loss, images[:computed], targets[:computed], described)
 
 
-def _of_quick_passes(bench: Bench, pace: Measured) -> tuple[Bench, Measured]:
+def _of_quick_passes(bench: Bench, pace: Measured, budget: float) -> tuple[Bench, Measured]:
     """Return a bench whose passes take about `_PASS` seconds, if a batch takes longer; and the plan of ``pace`` on it.
 
     Of a pass, much may take the same for any number of images, as the gradients of many weights do: it takes some more
@@ -226,9 +243,11 @@ def _of_quick_passes(bench: Bench, pace: Measured) -> tuple[Bench, Measured]:
     if few == math.inf:
         return part, row
     each = few / _FEW
-    if _PASS / len(bench.images) < each < _PASS / _FEW:
+    if _PASS / len(bench.images) < each < _PASS / _FEW and 2 * _WARM * _MORE * each < budget:
         part = bench.of(_MORE)
         row = part.measure(bench.described, _WARM)
+        if seconds(row) == math.inf:  # too little memory, perhaps
+            return bench.of(_FEW), pace
         more = seconds(row) * _part(part)
         each = max((more - few) / (_MORE - _FEW), _LEAST_OF_EACH * more / _MORE)
     count = max(_FEW, 2 ** math.floor(math.log2(_PASS / each)))
@@ -276,7 +295,7 @@ def _candidates(prepared: Prepared, *, whole: bool) -> Iterator[Plan]:
 
 def _cores(prepared: Prepared) -> int:
     """Return on how many threads work may be done."""
-    return prepared.record.training.execution.threads or torch.get_num_threads()
+    return prepared.record.training.execution.threads or most_threads()
 
 
 def _other_threads(prepared: Prepared, threads: int) -> tuple[int, ...]:
@@ -284,7 +303,7 @@ def _other_threads(prepared: Prepared, threads: int) -> tuple[int, ...]:
     wanted = prepared.record.training.execution.threads
     if wanted is not None or prepared.device.type != "cpu":
         return ()
-    return tuple({1, torch.get_num_threads()} - {threads})
+    return tuple({1, most_threads()} - {threads})
 
 
 def _sought(prepared: Prepared) -> tuple[str, str]:

@@ -51,14 +51,15 @@ class PlanTable:
         }
 
     def __str__(self) -> str:
+        wide = max(40, *(len(str(row.plan)) for row in self.rows))
         lines = [
             f"{self.network}, {self.batch_size} images, on {self.device}: a forward and a backward pass",
-            f"{'':42}{'ms':>9}  {'faster':>6}  {'a layer':>8}  {'outputs':>8}  {'gradients':>9}",
+            f"{'':{wide + 2}}{'ms':>9}  {'faster':>6}  {'a layer':>8}  {'outputs':>8}  {'gradients':>9}",
         ]
         plain = self.rows[0].seconds
         for row in self.rows:
             mark = "→" if row.plan == self.chosen else " "
-            line = f"{mark} {row.plan!s:<40}"
+            line = f"{mark} {row.plan!s:<{wide}}"
             if row.seconds is not None and plain:
                 line += f"{row.seconds * 1e3:9.1f}  {plain / row.seconds:5.2f}×"
             if row.deviation is not None:

@@ -35,8 +35,8 @@ _COMPILING = "fused layers are still being compiled, once on this machine; runs 
 def planned(prepared: Prepared) -> Prepared:
     """Return ``prepared`` with the fastest plan for its run, if one is to be looked for.
 
-    Trying takes about 3 % of what the run will take, and 10 s at most; beside it, the code of fused layers is loaded, and
-    compiled once on a machine. What torch compiles is not tried, as that takes a minute: it is used where
+    Trying takes about 3 % of what the run will take, and 10 s at most; beside it, the code of fused layers is loaded,
+    and compiled once on a machine. What torch compiles is not tried, as that takes a minute: it is used where
     `measure_plans` found it to be faster, by more than it takes.
     """
     config = prepared.record.training

@@ -10,12 +10,13 @@ from toys import quick, tiny, toy_source, trained
 
 from striate.data import Batches, Dataset, Recipe, load_split
 from striate.data.augment.effects import Mixup
+from striate.data.moving import moved
 from striate.train import resident as residing
 from striate.train import resume
 from striate.train.feeding import feed, made_ready
 from striate.train.loop import Loop
 from striate.train.prepare import prepare
-from striate.train.resident import Resident, moved, resident
+from striate.train.resident import Resident, resident
 
 CPU = torch.device("cpu")
 CASES = {

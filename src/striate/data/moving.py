@@ -14,5 +14,6 @@ def moved(tensor: Tensor, device: torch.device, dtype: torch.dtype | None = None
     A GPU is not waited for, as it would be where memory is not pinned; what is to be another type is so before.
     """
     if device.type != "cuda" or tensor.device.type != "cpu":
-        return tensor.to(device, dtype)
-    return tensor.to(dtype or tensor.dtype).pin_memory().to(device, non_blocking=True)
+        return tensor.to(device) if dtype is None else tensor.to(device, dtype)
+    tensor = tensor if dtype is None else tensor.to(dtype)
+    return tensor.pin_memory().to(device, non_blocking=True)

@@ -25,6 +25,7 @@ WITHIN = 0.005
 PRODUCTS = ("conv", "linear", "addmm", "matmul", "bmm", "einsum")
 TABLE = "a table leaves connections out; the module multiplies their zeros, and fvcore counts them"
 RECURRENT = "fvcore does not count recurrent layers"
+SUMS = "local response normalization adds up neighbors by a 1×1 convolution of ones, which fvcore counts"
 REASONS = {
     "lenet1": TABLE,
     "lenet4": TABLE,
@@ -32,6 +33,7 @@ REASONS = {
     "char_rnn": RECURRENT,
     "char_lstm": RECURRENT,
     "char_gru": RECURRENT,
+    **dict.fromkeys(("alexnet", "googlenet", "googlenet_aux", "vgg11_lrn", "zfnet"), SUMS),
 }
 
 

@@ -182,6 +182,15 @@ def test_fused_layers_are_tried_where_they_are_ready(machine, monkeypatch):
     assert chosen(threads=3) == Plan(fused=3)
 
 
+@pytest.mark.parametrize(("share", "threads"), [(0.92, 1), (0.88, 4)], ids=["a little", "more"])
+def test_fused_layers_have_one_thread_of_torch_beside_them(machine, monkeypatch, share, threads):
+    """Others wait for work, which shows where no one else wants the cores only by little."""
+    monkeypatch.setattr(searching, "ready", lambda patience: True)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
+    machine(of_plan=lambda p: MILLI * (1.0 if not p.fused else 0.4 * (1.0 if p.threads == 1 else share)))
+    assert chosen() == Plan(threads=threads, fused=4)
+
+
 def test_what_is_halved_may_be_fused_too(machine, monkeypatch):
     monkeypatch.setattr(searching, "ready", lambda patience: True)
     half = Plan(precision="bf16", memory_format=LAST)

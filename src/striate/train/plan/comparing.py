@@ -15,6 +15,7 @@ _FASTER = (
     1.05  # than the order of axes that is usual for the precision, and as many threads as suit the arithmetic
 )
 _ROUNDED = 1.1  # than float32, which is not left for less
+_WAITING = 1.1  # than one thread of torch beside fused layers: others keep cores busy with waiting for work
 
 
 def fastest(
@@ -51,7 +52,10 @@ def cost(row: Measured, prepared: Prepared) -> float:
     exact = plan.precision == "fp32"
     usual = plan.memory_format == ("contiguous" if exact else "channels_last")
     factor = (1.0 if exact else _ROUNDED) * (1.0 if usual else _FASTER if exact else _ROUNDED)
-    factor *= 1.0 if plan.fused or plan.threads == prepared.plan.threads else _FASTER
+    if plan.fused and exact:
+        factor *= 1.0 if plan.threads == 1 else _WAITING
+    elif plan.threads != prepared.plan.threads:
+        factor *= _FASTER
     return seconds(row) * factor
 
 

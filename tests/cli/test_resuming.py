@@ -127,11 +127,14 @@ def test_what_cannot_be_gone_on_with(failure, given, begun, data, net, tmp_path)
     assert failure("train", net, status=2) == (
         "missing --data SOURCE, what to train on: striate train lenet5 --data digits."
     )
+    there = len(list((data / "train").rglob("*.png")))
     next((data / "train").rglob("*.png")).unlink()
+    count = f"train had {there} images and has {there - 1}"
     name = f"folder:{data}"
     assert failure("train", "--resume", begun) == (
-        f"{name}: is not the data that the run began with, {name}, as it was then; a run goes on with the "
-        "same images and labels alone. Bring them back, say where they are now (--data SOURCE, data=…), or train anew."
+        f"{name}: is not the data that the run began with, {name}, as it was then: {count}. A run goes "
+        "on with the same images and labels alone: bring them back, say where they are now (--data SOURCE, data=…), or "
+        "train anew."
     )
     assert states(begun) == before
 

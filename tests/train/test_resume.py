@@ -3,13 +3,15 @@
 import errno
 import json
 
+import numpy as np
 import pytest
 import torch
 from cut_runs import OPTIONS, STEPS, begun, files, last, rows
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from toys import message_of, quick, tiny, toy_source, write_split_folder
+from toys import NAMES, message_of, quick, stripes, tiny, toy_source, write_split_folder
 
 import striate as st
+from striate.data import ArraySource
 from striate.errors import ConfigError, DataError, RunError, WeightsError
 from striate.nn import build, weights
 from striate.train import Finished, Resumed, RunFolder, StepDone, resume, train
@@ -278,11 +280,28 @@ def test_tensorboard_shows_each_step_once(tmp_path):
 
 def test_data_that_has_changed(tmp_path):
     path = begun(tmp_path / "run", 5)
-    other = toy_source(train=51, name="toy")
-    assert message_of(DataError, resume, path, other) == (
-        "toy: is not the data that the run began with, toy, as it was then; a run goes on with the same images and "
-        "labels alone. Bring them back, say where they are now (--data SOURCE, data=…), or train anew."
-    )
+    counts = {"train": 48, "val": 24, "test": 24}
+    made = {split: stripes(count, seed) for seed, (split, count) in enumerate(counts.items())}
+    images, targets = ({split: pair[part] for split, pair in made.items()} for part in (0, 1))
+    relabelled = {**targets, "val": np.roll(targets["val"], 1)}
+    assert toy_source().fingerprint == ArraySource("toy", images, targets, NAMES).fingerprint
+    changed = {
+        "train had 48 images and has 51, val had 24 images and has 27": toy_source(train=51, val=27),
+        "an image or a label is another one, or the test split is": toy_source(test=27),
+        "an image or a label is another one, or the test split is ": ArraySource(
+            "toy", images, relabelled, NAMES
+        ),
+        "classes are new: up, classes are gone: left": ArraySource(
+            "toy", images, targets, ("up", *NAMES[1:])
+        ),
+        "the classes are in another order": ArraySource("toy", images, targets, NAMES[::-1]),
+    }
+    for what, other in changed.items():
+        assert message_of(DataError, resume, path, other) == (
+            f"toy: is not the data that the run began with, toy, as it was then: {what.strip()}. A run goes on with "
+            "the same images and labels alone: bring them back, say where they are now (--data SOURCE, data=…), or "
+            "train anew."
+        )
 
 
 def test_data_that_was_moved_is_asked_for(tmp_path):

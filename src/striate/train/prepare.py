@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import platform
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -28,9 +27,7 @@ from striate.data import (
     open_source,
     open_split,
 )
-from striate.data.augment import fitted, recipe, sampling
-from striate.data.augment.effects import RandomCrop
-from striate.data.cores import cores
+from striate.data.augment import fitted, recipe
 from striate.data.moving import moved
 from striate.errors import ConfigError, DataError, bad_argument, listed
 from striate.nn import INITS, build, unit_variance
@@ -41,12 +38,11 @@ from striate.train.fits import check_module, check_network
 from striate.train.folder import RunRecord
 from striate.train.losses import Loss, chosen_loss, make_loss
 from striate.train.methods import check_schedule
+from striate.train.notes import notes_on
 from striate.train.plan.asking import asked_plan
 from striate.train.plan.plan import Plan
 
 __all__ = ["Prepared", "network_name", "prepare", "resolve_device"]
-
-_PATIENCE = 1.0  # seconds; what is compiled already is there sooner
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,7 +204,7 @@ def prepare(
         loss=loss,
         record=record,
         device=device,
-        notes=tuple(_notes(record, source, train.skipped + val.skipped, begun)),
+        notes=tuple(notes_on(record, source, module, train.skipped + val.skipped, begun)),
         peers=peers,
     )
     if INITS[config.init].needs_images:
@@ -225,37 +221,29 @@ def network_name(network: Network | nn.Module) -> str:
 def _check_same_data(source: Source, begun: RunRecord) -> None:
     if (source.fingerprint, source.class_names) != (begun.fingerprint, begun.class_names):
         raise DataError(
-            f"{source.name}: is not the data that the run began with, {begun.data}, as it was then; a run goes on with "
-            "the same images and labels alone. Bring them back, say where they are now (--data SOURCE, data=…), or "
-            "train anew."
+            f"{source.name}: is not the data that the run began with, {begun.data}, as it was then: "
+            f"{_what_changed(source, begun)}. A run goes on with the same images and labels alone: bring them back, "
+            "say where they are now (--data SOURCE, data=…), or train anew."
         )
 
 
-def _notes(
-    record: RunRecord, source: Source, skipped: tuple[str, ...], begun: RunRecord | None
-) -> Iterator[str]:
-    """Yield what a user may not expect."""
-    preprocess = record.preprocess
-    if begun is not None and begun.versions != record.versions:
-        others = [f"{name} {was}" for name, was in begun.versions.items() if was != record.versions.get(name)]
-        yield f"the run began with {listed(others)}, so what is left of it may differ in the last bits"
-    if record.several_labels:
-        name = record.training.loss.name
-        yield f"an image may have several labels, and each is learned as a yes or no of its own, by loss={name}"
-    if skipped:
-        yield f"left out {len(skipped)} images that cannot be read: {listed(skipped, 3)}"
-    if preprocess.resize.policy != "stretch" and source.shape == preprocess.stored_shape:
-        policy = preprocess.resize.policy
-        yield f"the images are stored in the size that is wanted, so resize={policy} changes none"
-    if preprocess.stored is None and RandomCrop(margin=0) in record.augment.effects:
-        yield "the recipe crops images without a margin, and they have no more than the network's size; see stored_size"
-    if record.augment.effects and not sampling.ready(_PATIENCE) and sampling.prepare().is_alive():
-        yield "the augmentation is being compiled, once on this machine, which takes some ten seconds"
-    if (threads := record.training.execution.threads) is not None and threads > cores():
-        yield f"threads={threads} share {cores()} core{'' if cores() == 1 else 's'}, and wait for one another"
-    if record.training.batch_size > record.sizes["train"]:
-        batch, there = record.training.batch_size, record.sizes["train"]
-        yield f"a batch of {batch:,} is more than the {there:,} images that train, and shows some of them several times"
+def _what_changed(source: Source, begun: RunRecord) -> str:
+    """Return what is known of how data differ from those of a run: classes, numbers of images, or what is left."""
+    now, then = source.class_names, begun.class_names
+    if now != then:
+        more = [name for name in now if name not in then]
+        gone = [name for name in then if name not in now]
+        told = [f"classes are new: {listed(more, 3)}"] * bool(more) + [
+            f"classes are gone: {listed(gone, 3)}"
+        ] * bool(gone)
+        return ", ".join(told) or "the classes are in another order"
+    counts = {split: len(source.targets[split]) for split in begun.sizes if split in source.targets}
+    others = [
+        f"{split} had {begun.sizes[split]:,} images and has {count:,}"
+        for split, count in counts.items()
+        if count != begun.sizes[split] and not begun.training.images.skip_bad_images
+    ]
+    return ", ".join(others) or "an image or a label is another one, or the test split is"
 
 
 def _augment(config: TrainConfig, source: Source) -> Augment | None:

@@ -1,6 +1,7 @@
 """The configuration of a training run."""
 
 from striate.train.config.executing import MOST_THREADS, ExecutionConfig, MemoryFormat, Precision
+from striate.train.config.idle import idle_options
 from striate.train.config.keeping import CheckpointConfig
 from striate.train.config.optimizing import Group, OptimizerConfig, ScheduleConfig
 from striate.train.config.regularizing import AveragingConfig, LossConfig, RegularizationConfig
@@ -24,4 +25,5 @@ __all__ = [
     "RegularizationConfig",
     "ScheduleConfig",
     "TrainConfig",
+    "idle_options",
 ]

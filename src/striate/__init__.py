@@ -32,9 +32,10 @@ if TYPE_CHECKING:
         TrainingError,
         WeightsError,
     )
+    from striate.fitting import check, fit, plan, resume, sanity, train
     from striate.nn import Optimized, WeightMapping, load_weights, optimize, save_weights
     from striate.nn.build import build
-    from striate.run import Run, check, fit, plan, resume, sanity
+    from striate.run import Run
     from striate.several import Ensemble, cross_validate, find_lr, fit_ensemble
     from striate.ship import Classifier, Prediction
     from striate.ship.pretrained import pretrained
@@ -119,7 +120,6 @@ if TYPE_CHECKING:
         Summary,
         TrainConfig,
         diff,
-        train,
     )
 
 _HOMES = {
@@ -128,8 +128,9 @@ _HOMES = {
         "ChangedError ConfigError DataError DescriptionError DistributedError RunError ShapeError StriateError "
         "TrainingError WeightsError"
     ),
+    "fitting": "check fit plan resume sanity train",
     "nn": "Optimized WeightMapping build load_weights optimize save_weights",
-    "run": "Run check fit plan resume sanity",
+    "run": "Run",
     "several": "Ensemble cross_validate find_lr fit_ensemble",
     "ship": "Classifier Prediction pretrained",
     "spec": (
@@ -143,7 +144,7 @@ _HOMES = {
         "SpatialDropout StochasticDepth StochasticPool Subsample TableConv Tanh TiledConv "
         "Transpose Upsample"
     ),
-    "train": "Evaluation NetworkReport Plan PlanTable RunDiff Sanity Summary TrainConfig diff train",
+    "train": "Evaluation NetworkReport Plan PlanTable RunDiff Sanity Summary TrainConfig diff",
 }
 _HOME_OF = {name: room for room, names in _HOMES.items() for name in names.split()}
 _ROOMS = ("data", "errors", "nn", "ship", "spec", "zoo")

@@ -1,49 +1,27 @@
-"""`check`, `fit`, `resume` and `Run`: what to know before training, the calls that train, what a user holds after it.
-
-Each method calls one function of the rooms below; nothing is computed here.
-"""
+"""`Run`: what a user holds after training. Each method calls one function of the rooms below."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
-from contextlib import closing, nullcontext
+from collections.abc import Iterable
 from html import escape
 from pathlib import Path
-from typing import Any
 
 from PIL import Image
 from torch import nn
 
-from striate.data import Source, open_source
-from striate.errors import ConfigError
+from striate.data import Source
 from striate.ship import Classifier, Prediction
 from striate.spec import Network
 from striate.train import (
     Evaluation,
-    Event,
-    Finished,
     LabelEvaluation,
-    NetworkReport,
-    PlanTable,
-    ProgressBar,
     RunFolder,
     RunRecord,
-    Sanity,
-    TrainConfig,
-    check_network,
     evaluate_run,
-    measure_plans,
-    overfit_batch,
-    train,
-    until_interrupted,
 )
-from striate.train import resume as resume_events
-from striate.train.distributed import World
-from striate.train.readers import Readers, check_readers
-from striate.train.recipes import check_applied, find_with_recipe, merged_with_recipe
 from striate.train.summary import Summary, summarize
 
-__all__ = ["Run", "check", "configured", "fit", "plan", "resume", "sanity"]
+__all__ = ["Run"]
 
 
 class Run:
@@ -148,187 +126,3 @@ class Run:
         return (
             f"{name} on {record.data}, {len(record.class_names)} classes, {record.training.epochs:g} epochs"
         )
-
-
-def check(
-    network: Network | nn.Module | str,
-    data: str | Path | Source,
-    *,
-    config: TrainConfig | None = None,
-    **options: Any,
-) -> NetworkReport:
-    """Say what will go wrong, before the first step: the data, the network, the two together, one measured step.
-
-    Args:
-        network: As for `fit`.
-        data: As for `fit`.
-        config: The training that is meant; or give its fields as ``options``.
-        **options: Fields of `TrainConfig`: ``batch_size=128``.
-
-    Raises:
-        StriateError: if there is no such network, source or device. What is wrong with them is in the report.
-    """
-    return check_network(network, data, configured(network, config, options))
-
-
-def sanity(
-    network: Network | nn.Module | str,
-    data: str | Path | Source,
-    *,
-    config: TrainConfig | None = None,
-    steps: int = 500,
-    **options: Any,
-) -> Sanity:
-    """Say whether a network can learn one batch by heart, as one that is to learn anything must.
-
-    Args:
-        network: As for `fit`.
-        data: As for `fit`.
-        config: The training that is meant; or give its fields as ``options``.
-        steps: After how many it is given up.
-        **options: Fields of `TrainConfig`: ``lr=0.001``.
-
-    Raises:
-        StriateError: whatever `striate.train.overfit_batch` raises.
-    """
-    config = configured(network, config, options)
-    if isinstance(network, str):
-        data = data if isinstance(data, Source) else open_source(data)
-        network = find_with_recipe(network, config.recipe, len(data.class_names))
-    return overfit_batch(network, data, config, steps=steps)
-
-
-def plan(
-    network: Network | str,
-    data: str | Path | Source | None = None,
-    *,
-    config: TrainConfig | None = None,
-    **options: Any,
-) -> PlanTable:
-    """Try every way to compute a step of training here, and say which is fastest.
-
-    What computes something else than float32 as described, beyond rounding, is not used. `fit` finds what was measured
-    here, and measures less by itself.
-
-    Args:
-        network: A description, or what the command line takes.
-        data: As for `fit`; None means noise.
-        config: The training that is meant; or give its fields as ``options``.
-        **options: Fields of `TrainConfig`: ``batch_size=128``.
-
-    Raises:
-        StriateError: whatever `fit` raises before the first step.
-    """
-    config = configured(network, config, options)
-    if isinstance(data, str | Path):
-        data = open_source(data)
-    if isinstance(network, str):
-        network = find_with_recipe(network, config.recipe, None if data is None else len(data.class_names))
-    return measure_plans(network, data, config)
-
-
-def fit(
-    network: Network | nn.Module | str,
-    data: str | Path | Source,
-    *,
-    out: str | Path | None = None,
-    config: TrainConfig | None = None,
-    on_event: Callable[[Event], None] | None = None,
-    log: Iterable[str] = (),
-    **options: Any,
-) -> Run:
-    """Train to the end and return the run: drains `train`, with a progress bar on a terminal.
-
-    Ctrl-C ends the training after the step in hand, with a checkpoint that `resume` goes on from; a second one ends
-    it at once. SIGTERM and SIGHUP do so too, and then end the process. In a script that torchrun started, its processes
-    train together, as `striate.train.train` says.
-
-    Args:
-        network: A description, a module of your own, or what the command line takes: a file, module:function,
-            or the name of a zoo network, which then gets as many outputs as the data has classes.
-        data: ``digits``, a folder, ``kind:location``, or a `Source`.
-        out: The run folder to make; None means the first free ``runs/<network>-<n>``.
-        config: Every other choice; or give its fields as ``options``.
-        on_event: Called with each event, for readers of your own; in each of several processes.
-        log: Trackers to tell the run to: ``mlflow``, ``wandb``. Training waits for none, and goes on if one fails.
-        **options: Fields of `TrainConfig`: ``epochs=10, lr=0.001``; above those of a recipe of the network, if one is
-            named: ``recipe="digits"``. A network that is named gets the recipe's input too.
-
-    Raises:
-        StriateError: whatever `train` raises.
-    """
-    config = configured(network, config, options)
-    log = check_readers(log)
-    if isinstance(network, str):
-        data = data if isinstance(data, Source) else open_source(data)
-        network = find_with_recipe(network, config.recipe, len(data.class_names))
-    path = _drained(train(network, data, config, out), on_event, log)
-    return Run(path, None if isinstance(network, Network) else network)
-
-
-def resume(
-    run: str | Path | Run,
-    data: str | Path | Source | None = None,
-    *,
-    module: nn.Module | None = None,
-    on_event: Callable[[Event], None] | None = None,
-    log: Iterable[str] = (),
-) -> Run:
-    """Go on with a run that was interrupted or killed, to the end, and return it: as `fit`, to the same bits.
-
-    Args:
-        run: The run folder, or what was opened of it.
-        data: Where the data is now; None means where it was.
-        module: What was trained, if it was a module of your own, as it was in the beginning.
-        on_event: Called with each event.
-        log: As for `fit`; a tracker that was told of the run goes on where it was.
-
-    Raises:
-        StriateError: whatever `striate.train.resume` raises.
-    """
-    log = check_readers(log)
-    run = run.path if isinstance(run, Run) else run
-    return Run(_drained(resume_events(run, data, module=module), on_event, log), module)
-
-
-def _drained(
-    events: Generator[Event, None, None],
-    on_event: Callable[[Event], None] | None,
-    log: Iterable[str] = (),
-) -> str:
-    """Take all events, with a progress bar, and return the run folder."""
-    path = ""
-    writes, bar = World.of_environment().writes, ProgressBar()
-    with (
-        closing(Readers(log if writes else ())) as readers,
-        closing(events),
-        bar if writes else nullcontext(),
-    ):
-        for event in until_interrupted(events):
-            if writes:
-                bar.show(event)
-            if on_event:
-                on_event(event)
-            readers.show(event)
-            if isinstance(event, Finished):
-                path = event.run
-    return path
-
-
-def configured(
-    network: Network | nn.Module | str, config: TrainConfig | None, options: dict[str, Any]
-) -> TrainConfig:
-    """Return ``config``, or that of ``options`` above the recipe of ``network`` that they name.
-
-    Raises:
-        ConfigError: if both are given, an option has a bad value, there is no such recipe, or ``config`` names one of
-            a network given by its name and has nothing of it.
-    """
-    if config is not None and options:
-        raise ConfigError(f"give config or options ({', '.join(options)}), not both.")
-    if config is not None:
-        if isinstance(network, str) and config.recipe is not None:
-            check_applied(network, config)
-        return config
-    name = network.name if isinstance(network, Network) else network
-    return merged_with_recipe(name if isinstance(name, str) else type(name).__name__, [options])

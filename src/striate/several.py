@@ -17,7 +17,8 @@ from torch import nn
 
 from striate.data import Source, open_source
 from striate.errors import ConfigError, RunError, bad_argument
-from striate.run import Run, configured, fit, resume
+from striate.fitting import configured, fit, resume
+from striate.run import Run
 from striate.ship import Prediction
 from striate.ship.ensemble import predict_ensemble
 from striate.spec import Network

@@ -1,6 +1,7 @@
 """`fit` and `Run`: what a user calls, and what they hold afterwards."""
 
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from striate.train import Checkpointed, Finished, Started, StepDone, Validated, 
 from striate.train.keeping.checkpoint import read_progress
 
 OPTIONS = {"epochs": 2.0, "batch_size": 16, "device": "cpu"}
+FEW = {"epochs": 1, "batch_size": 16, "device": "cpu", "plan": "plain"}
 
 
 class Own(nn.Module):
@@ -88,6 +90,27 @@ def test_options_or_config_not_both(tmp_path):
     text = message_of(ConfigError, st.fit, tiny(), toy_source(), learningrate=0.1, out=tmp_path / "other")
     assert text.startswith("training has no option 'learningrate'.")
     assert not (tmp_path / "other").exists()
+
+
+def test_the_generator_takes_what_fit_takes(tmp_path):
+    file = str(tmp_path / "tiny.yaml")
+    Path(file).write_text(tiny().to_yaml())
+    told = list(st.train(file, toy_source(), out=tmp_path / "told", lr=0.01, **FEW))
+    assert isinstance(told[0], Started)
+    assert isinstance(told[-1], Finished)
+    run = st.fit(file, toy_source(), out=tmp_path / "fit", lr=0.01, **FEW)
+    given = st.train(tiny(), toy_source(), st.TrainConfig(lr=0.01, **FEW), tmp_path / "given")
+    assert len(list(given)) == len(told)
+    weights = (run.path / "model.safetensors").read_bytes()
+    assert weights == (tmp_path / "told" / "model.safetensors").read_bytes()
+    assert weights == (tmp_path / "given" / "model.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize("call", [st.train, st.fit, st.check, st.sanity, st.plan])
+def test_a_configuration_that_is_none(call):
+    assert message_of(ConfigError, call, tiny(), toy_source(), config={"lr": 0.1}) == (
+        "config={'lr': 0.1}: must be a TrainConfig. Its fields can be given by their names: epochs=10, lr=0.001."
+    )
 
 
 def test_fit_works_outside_the_main_thread(tmp_path):

@@ -10,7 +10,7 @@ import striate as st
 from striate import zoo
 from striate.analyze import analyze
 from striate.errors import ConfigError
-from striate.run import configured
+from striate.fitting import configured
 from striate.train import RunFolder, TrainConfig
 from striate.train.config import OptimizerConfig
 from striate.train.methods import check_schedule

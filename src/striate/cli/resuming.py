@@ -44,7 +44,7 @@ def resumed(
         UsageError: if network or options are others than those of the run.
     """
     with quickly():
-        from striate.run import resume
+        from striate.fitting import resume
         from striate.train import RunFolder
 
     record = RunFolder.open(path).record

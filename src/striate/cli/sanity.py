@@ -19,7 +19,7 @@ __all__ = ["show_sanity"]
 
 def show_sanity(network: Network, data: Source, config: TrainConfig, *, as_json: bool) -> None:
     """Try it and print the verdict; exit with status 1 if it fails."""
-    from striate.run import sanity
+    from striate.fitting import sanity
 
     found = sanity(network, data, config=config)
     say(json.dumps(found.to_data(), indent=1, ensure_ascii=False) if as_json else found.text())

@@ -133,7 +133,7 @@ def command(
     shape = None if input is None else parse_image_shape(input)
     with quickly():
         from striate.data import open_source
-        from striate.run import fit
+        from striate.fitting import fit
         from striate.train import RunFolder
 
     if out is not None and not any(modes.values()) and World.of_environment().size == 1:

@@ -65,7 +65,9 @@ def test_a_process_that_was_ended_is_gone_on_with(striate, given, tmp_path, name
     assert states(cut) == states(whole)
     assert steps(cut) == steps(whole)
     again = striate("train", "--resume", cut, "--no-summary")
-    assert again.out.splitlines()[0].startswith("done after ")
+    assert again.out.splitlines()[0].startswith(
+        "nothing is left to do: done after 80 steps; best val accuracy "
+    )
 
 
 def test_the_second_process_is_refused(failure, given, tmp_path):

@@ -226,5 +226,11 @@ def _(event: Finished) -> list[str]:
     how = {"completed": "done", "early stop": "stopped early", "interrupted": "interrupted, and saved"}
     accuracy = "" if event.best_accuracy is None else f"; best val {event.measure} {event.best_accuracy:.2%}"
     steps = f"{event.step:,} step{'' if event.step == 1 else 's'}"
-    last = f"{how[event.reason]} after {steps}, {event.seconds:.1f} s{accuracy}"
+    ended = f"{how[event.reason]} after {steps}"
+    # A run that is complete is told to be so, in no time.
+    last = (
+        f"{ended}, {event.seconds:.1f} s{accuracy}"
+        if event.seconds
+        else f"nothing is left to do: {ended}{accuracy}"
+    )
     return [last, f"run folder: {event.run}"]

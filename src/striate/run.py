@@ -19,6 +19,7 @@ from striate.train import (
     RunRecord,
     evaluate_run,
 )
+from striate.train.log import last_event
 from striate.train.summary import Summary, summarize
 
 __all__ = ["Run"]
@@ -58,6 +59,12 @@ class Run:
     def class_names(self) -> tuple[str, ...]:
         """The classes, in the order of the network's outputs."""
         return self.record.class_names
+
+    @property
+    def complete(self) -> bool:
+        """Whether it came to its end; `striate.resume` goes on with one that was interrupted or killed."""
+        last = last_event(self._folder.log)
+        return last is not None and last["event"] == "Finished" and last.get("reason") != "interrupted"
 
     def module(self) -> nn.Module:
         """Return the trained module, a plain `torch.nn.Module` in evaluation mode."""
@@ -123,6 +130,5 @@ class Run:
     def _summary(self) -> str:
         record = self.record
         name = record.network.name if record.network else record.module
-        return (
-            f"{name} on {record.data}, {len(record.class_names)} classes, {record.training.epochs:g} epochs"
-        )
+        ended = "" if self.complete else ", not at its end"
+        return f"{name} on {record.data}, {len(record.class_names)} classes, {record.training.epochs:g} epochs{ended}"

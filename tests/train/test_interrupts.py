@@ -1,12 +1,15 @@
 """A run that is stopped saves itself: thrown into, closed, or hit amid a step."""
 
 import json
+import os
+import signal
 
 import pytest
 import torch
 from torch import nn
 from toys import files_below, quick, tiny, toy_source
 
+import striate as st
 from striate import Run
 from striate.nn import build, read_tensors
 from striate.train import Checkpointed, Finished, StepDone, train
@@ -116,3 +119,29 @@ def test_amid_the_first_steps_there_is_nothing_to_keep(tmp_path):
     events = list(train(Interrupting(at=2), toy_source(), quick(epochs=3.0), path))
     assert (events[-1].reason, events[-1].step, events[-1].best_step) == ("interrupted", 1, None)
     assert not [name for name in files_below(path) if name.endswith("safetensors")]
+
+
+def test_fit_returns_a_run_that_says_it_is_not_at_its_end(tmp_path):
+    def interrupt(event):
+        if isinstance(event, StepDone) and event.step == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    run = st.fit(tiny(), toy_source(), config=quick(), out=tmp_path / "run", on_event=interrupt)
+    assert not run.complete
+    assert repr(run).endswith("tiny on toy, 3 classes, 2 epochs, not at its end)")
+    run = st.resume(run, toy_source())
+    assert run.complete
+    assert repr(run).endswith("tiny on toy, 3 classes, 2 epochs)")
+
+
+def test_a_run_whose_log_is_cut_or_gone_is_not_complete(tmp_path):
+    run = st.fit(tiny(), toy_source(), config=quick(), out=tmp_path / "run")
+    log = run.path / "events.jsonl"
+    whole = log.read_bytes()
+    for text in (whole[:-9], b"", b"\n\n", b"[1]\n", whole + b'{"event": "StepDone", "step": 7}\n'):
+        log.write_bytes(text)
+        assert not run.complete
+    log.write_bytes(whole)
+    assert run.complete
+    log.unlink()
+    assert not run.complete

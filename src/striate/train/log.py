@@ -1,8 +1,9 @@
-"""`read_events`: what stands in a run's ``events.jsonl``. It knows no kind of event."""
+"""What stands in a run's ``events.jsonl``: `read_events` all of it, `last_event` its end. It knows no kind of event."""
 
 from __future__ import annotations
 
 import json
+import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,9 +11,10 @@ from typing import Any
 
 from striate.errors import RunError
 
-__all__ = ["read_events"]
+__all__ = ["last_event", "read_events"]
 
 _MAX_BYTES = 2**31
+_TAIL = 2**16
 _MAX_LINE = 2**24  # bytes; that every layer was looked at takes some 250 for each
 
 
@@ -43,6 +45,18 @@ def read_events(path: Path) -> Iterator[dict[str, Any]]:
         raise RunError(f"{path}: no such event log; every run has one.") from None
     except OSError as error:
         raise RunError(f"{path}: the event log cannot be read: {error.strerror or error}.") from None
+
+
+def last_event(path: Path) -> dict[str, Any] | None:
+    """Return the last event in the file at ``path``; None if there is none, or it takes more than `_TAIL` bytes."""
+    try:
+        with path.open("rb") as lines:
+            size = lines.seek(0, os.SEEK_END)
+            lines.seek(max(0, size - _TAIL))
+            tail = lines.read(_TAIL)
+    except OSError:
+        return None
+    return _event(tail.rstrip(b"\n").rpartition(b"\n")[2])
 
 
 def _event(line: bytes) -> dict[str, Any] | None:

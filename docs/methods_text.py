@@ -69,7 +69,7 @@ a short warmup, the default, needs no tuning; `step` and `multi-step` are those 
 is for when nobody knows how long training takes. [The range finder](api/train.md) looks for the peak.
 
 ```sh
-striate train lenet5 --data digits --epochs 20 --schedule multi-step at=[8,14] --warmup 0.05
+striate train lenet5 --data digits --epochs 20 --schedule multi-step --at 8,14 --warmup 0.05
 ```
 
 ```yaml

@@ -160,8 +160,8 @@ def fit(
     """Train to the end and return the run: drains `train`, with a progress bar on a terminal.
 
     Ctrl-C ends the training after the step in hand, with a checkpoint that `resume` goes on from; the run that is
-    returned is not `Run.complete` then. A second one ends it at once. SIGTERM and SIGHUP do so too, and then end the process. In a script that torchrun started, its processes
-    train together, as `striate.train.train` says.
+    returned is not `Run.complete` then. A second one ends it at once. SIGTERM and SIGHUP do so too, and then end the
+    process. In a script that torchrun started, its processes train together, as `striate.train.train` says.
 
     Args:
         network: A description, a module of your own, or what the command line takes: a file, module:function,

@@ -51,6 +51,14 @@ FLAGS = {
     "--ema 1": "--ema 1.0 must be less than 1.",
     "--max-norm 0": "--max-norm 0.0 must be greater than 0.",
     "--clip-norm -1": "--clip-norm -1.0 must be greater than 0.",
+    "--betas 0.9": "--betas [0.9] must be a list of two numbers such as [0.9, 0.999].",
+    "--betas 0.9,1.5": "--betas 1.5 must be less than 1.",
+    "--betas one,two": "--betas 'one,two' must be a list of two numbers such as [0.9, 0.999].",
+    "--at ,": "--at ',' must be a list of epochs such as [5, 8].",
+    "--at 5,nan": "--at nan must be a finite number.",
+    "--class-weights 1,-2": (
+        "--class-weights [1.0, -2.0] must be none, balanced, or a list of numbers above 0, one for each class."
+    ),
     "--class-weights equal": (
         "--class-weights 'equal' must be none, balanced, or a list of numbers above 0, one for each class."
     ),
@@ -118,15 +126,15 @@ TOGETHER = {
     "--schedule step --every 20 --epochs 10": (
         "every=20.0: must be below epochs=10, or the rate would never fall."
     ),
-    "--schedule multi-step --epochs 10": "at=(): must be epochs at which the rate falls, such as [5, 8].",
+    "--schedule multi-step --epochs 10": "at=[]: must be epochs at which the rate falls, such as [5, 8].",
     "--schedule multi-step at=[5,12] --epochs 10": (
-        "at=(5.0, 12.0): must be epochs below epochs=10. Remove those, or train longer."
+        "at=[5.0, 12.0]: must be epochs below epochs=10. Remove those, or train longer."
     ),
     "--schedule multi-step at=[8,5] --epochs 10": (
-        "at=(8.0, 5.0): must be epochs in rising order, none of them twice."
+        "at=[8.0, 5.0]: must be epochs in rising order, none of them twice."
     ),
     "--schedule cosine at=[5] --epochs 10": (
-        "at=(5.0,): must be empty for cosine. schedule=multi-step has such epochs."
+        "at=[5.0]: must be empty for cosine. schedule=multi-step has such epochs."
     ),
     "--schedule plateau --plateau 20 --epochs 10": (
         "plateau=20: must be below 9 for epochs=10, or the rate could never fall."
@@ -134,8 +142,11 @@ TOGETHER = {
     "--schedule warm-restarts --every 12 --epochs 10": (
         "every=12.0: must be below the 9.5 epochs after the warmup, or nothing would restart."
     ),
+    "--schedule multi-step --at 5,12 --epochs 10": (
+        "at=[5.0, 12.0]: must be epochs below epochs=10. Remove those, or train longer."
+    ),
     "class_weights=[1,2]": (
-        "class_weights=(1.0, 2.0): must be none, balanced, or 10 numbers, one for each class."
+        "class_weights=[1.0, 2.0]: must be none, balanced, or 10 numbers, one for each class."
     ),
 }
 

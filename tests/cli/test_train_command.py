@@ -35,7 +35,7 @@ def options():
             yield field.name, field
             continue
         for own in dataclasses.fields(GROUPS[field.name]):
-            if own.name not in ("betas", "groups", "at"):  # which take several values, and an override
+            if own.name != "groups":  # which are mappings, and an override
                 yield field.name if own.name == "name" else own.name, own
 
 
@@ -46,7 +46,8 @@ def test_every_option_is_a_flag_that_tells_its_default(striate):
         assert parameters[name].default is None
         told = f"--{name.replace('_', '-')} "
         assert told in help
-        default = "" if field.default in (None, False) else f" [default: {field.default}]"
+        default = "" if field.default in (None, False, ()) else f" [default: {field.default}]"
+        default = default.replace("(0.9, 0.999)", "0.9,0.999")
         assert f"{field.metadata['help']}{default}" in help
     own = {"network", "data", "out", "input", "as_json", "overrides", "config_file"}
     own |= {"context", "log", "nproc", "summary"}
@@ -130,11 +131,33 @@ def test_the_flags_arrive(striate, data, net, tmp_path):
         group = LEAVES.get(name, name if name in GROUPS else None)
         value = WANTED[name] if group is None else WANTED[group]["name" if name == group else name]
         if value is not None:
-            words += [f"--{name.replace('_', '-')}"] + ([] if value is True else [value])
-    overrides = ["optimizer.betas=[0.8, 0.9]", "at=[0.25]", "groups=[{paths: head.*, lr_factor: 0.5}]"]
+            said = ",".join(map(str, value)) if isinstance(value, list) else value
+            words += [f"--{name.replace('_', '-')}"] + ([] if value is True else [said])
+    overrides = ["groups=[{paths: head.*, lr_factor: 0.5}]"]
     done = striate("train", net, *overrides, "--data", data, "--out", tmp_path / "run", *words)
     assert (done.status, done.err) == (0, "")
     assert yaml.safe_load((tmp_path / "run" / "run.yaml").read_text())["training"] == WANTED
+
+
+@pytest.mark.parametrize("text", ["0.5,0.75", "[0.5, 0.75]", "(.5,75e-2)"])
+def test_numbers_in_a_row(striate, data, net, tmp_path, text):
+    words = [
+        "--schedule",
+        "multi-step",
+        "--at",
+        text,
+        "--betas",
+        text,
+        "--epochs",
+        1,
+        "--class-weights",
+        "1,2.5",
+    ]
+    done = striate("train", net, "--data", data, "--out", tmp_path / "run", *words)
+    assert (done.status, done.err) == (0, "")
+    training = yaml.safe_load((tmp_path / "run" / "run.yaml").read_text())["training"]
+    assert training["schedule"]["at"] == training["optimizer"]["betas"] == [0.5, 0.75]
+    assert training["loss"]["class_weights"] == [1.0, 2.5]
 
 
 def test_flags_beat_overrides_which_beat_the_file(striate, data, net, tmp_path):

@@ -7,10 +7,12 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from toys import stripes
 
 from striate.data.augment import Recipe
@@ -48,6 +50,19 @@ NETWORK = Network(
         Linear(3),
     ),
 )
+WITH_FUSED_LAYERS = Network(
+    "killed",
+    (3, 8, 8),
+    Sequential(
+        Conv(8, 3, padding=1),
+        ReLU(),
+        MaxPool(2),
+        Residual(Sequential(Conv(8, 3, padding=1), BatchNorm(), StochasticDepth(0.3)), name="block"),
+        Flatten(),
+        Dropout(0.4),
+        Linear(3),
+    ),
+)
 AUGMENT = Recipe(
     (RandomCrop(margin=1), HorizontalFlip(), Rotate(degrees=(-20, 20)), PCAColor(std=0.2))
 ).to_yaml()
@@ -62,7 +77,9 @@ SETTINGS = {
         "plateau": 2,
         "gradient_noise": 0.01,
     },
+    "fused": {"precision": "fp32", "optimizer": "muon", "lr": 0.003, "lookahead": 3, "schedule": "one-cycle"},
 }
+"""By precision; ``fused`` is float32 with layers that run as one, fed by a thread beside."""
 
 
 @pytest.fixture(scope="module")
@@ -96,8 +113,11 @@ def driver():
         process.stdin.close()
 
 
-def lived(driver, run, kill_at=None):
-    """Train in ``run``, and kill the process after so many moments; return what it told and its exit status."""
+def lived(driver, run, kill_at=None, *, writing=False):
+    """Train in ``run``, and kill the process after so many moments; return what it told and its exit status.
+
+    With ``writing`` it is let live from there on until half of a file is written.
+    """
     driver.stdin.write(json.dumps({"run": str(run)}) + "\n")
     driver.stdin.flush()
     child = int(driver.stdout.readline().split()[1])
@@ -106,7 +126,11 @@ def lived(driver, run, kill_at=None):
         if line.startswith("ended "):
             return told, int(line.split()[1])
         told.append(line.strip())
-        if kill_at is not None and len(told) > kill_at:
+        if (
+            kill_at is not None
+            and len(told) > kill_at
+            and (not writing or told[-1].startswith("half-written"))
+        ):
             os.kill(child, signal.SIGKILL)
         else:
             driver.stdin.write(".")
@@ -139,7 +163,10 @@ def test_a_run_that_is_killed_ends_with_the_same_bits(tmp_path, source, driver, 
         keep_best=2,
         **SETTINGS[precision],
     )
-    record = prepare(NETWORK, source, config).record
+    fused = precision == "fused"
+    record = prepare(WITH_FUSED_LAYERS if fused else NETWORK, source, config).record
+    if fused:
+        record = replace(record, plan=replace(record.plan, fused=1, ahead=True))
     whole = RunFolder.create(tmp_path / "whole", record).path
     cut = RunFolder.create(tmp_path / "cut", record).path
     moments, status = lived(driver, whole)
@@ -149,8 +176,9 @@ def test_a_run_that_is_killed_ends_with_the_same_bits(tmp_path, source, driver, 
     # Kills spread over the whole run: each process is let live for about its share of the moments, more or less.
     draws = random.Random(f"kill {precision}")
     resumed, amid, left = [], [], 0
-    for _ in range(KILLS):
-        told, status = lived(driver, cut, draws.randrange(2 * len(moments) // KILLS))
+    for kill in range(KILLS):
+        at = draws.randrange(2 * len(moments) // KILLS)
+        told, status = lived(driver, cut, at, writing=kill % 3 == 2)
         if status == 0:
             break
         assert status == -signal.SIGKILL
@@ -162,7 +190,7 @@ def test_a_run_that_is_killed_ends_with_the_same_bits(tmp_path, source, driver, 
     resumed += [int(line.split()[1]) for line in last if line.startswith("Resumed")]
 
     assert len(amid) >= 11
-    assert left, "no process was killed amid a write"
+    assert left >= 3, "hardly a process was killed amid a write"
     assert len(set(resumed)) >= 4
     expected = states(whole)
     assert {"model.safetensors", "checkpoints/last/checkpoint.safetensors"} < expected.keys()
@@ -173,6 +201,9 @@ def test_a_run_that_is_killed_ends_with_the_same_bits(tmp_path, source, driver, 
         assert told_in_log(cut, kind) == told_in_log(whole, kind)
     steps = [row["step"] for row in told_in_log(cut, "StepDone")]
     assert steps == list(range(1, len(steps) + 1))
+    board = EventAccumulator(str(cut / "tensorboard"))
+    board.Reload()
+    assert [point.step for point in board.Scalars("train/loss")] == steps
     record_property("kills", len(amid))
     record_property("resumed at", resumed)
     record_property("killed amid", amid)

@@ -1,12 +1,27 @@
 """The best checkpoint is what is kept, and patience ends a run that gets no better."""
 
+import shutil
+
 import pytest
 import torch
-from toys import quick, tiny, toy_source
+from toys import message_of, quick, tiny, toy_source
 
+from striate.errors import RunError
 from striate.nn import build, read_tensors
-from striate.train import Checkpointed, Evaluation, Finished, StepDone, Validated, train, validating
+from striate.train import (
+    Checkpointed,
+    Evaluation,
+    Finished,
+    Resumed,
+    RunFolder,
+    StepDone,
+    Validated,
+    resume,
+    train,
+    validating,
+)
 from striate.train.keeping.checkpoint import model_tensors, read_progress
+from striate.train.keeping.kept import read_best
 
 
 @pytest.fixture
@@ -98,3 +113,38 @@ def test_patience(scripted, tmp_path, patience, scores, epochs_done, reason):
     assert (events[-2].which, events[-2].step) == ("last", 3 * epochs_done)
     last = tmp_path / "run" / "checkpoints" / "last" / "checkpoint.safetensors"
     assert same(model_tensors(last), weights[3 * epochs_done])
+
+
+def test_a_kill_between_the_best_and_the_newest_costs_neither(scripted, tmp_path):
+    """The best of the state that is gone back to is there, though a later one had taken its place already."""
+    scripted([(0.5, 1.0), (0.7, 1.0), (0.9, 1.0)] * 2)
+    whole = tmp_path / "whole"
+    events = train(tiny(), toy_source(), quick(epochs=3.0), whole)
+    for event in events:
+        if isinstance(event, Checkpointed) and event.which == "best":
+            shutil.copytree(whole, tmp_path / f"killed-{event.step}")  # before the newest state was written
+    for step, before in ((6, 3), (9, 6)):
+        killed = tmp_path / f"killed-{step}"
+        best = killed / "checkpoints" / "best"
+        assert sorted(p.name for p in best.iterdir()) == ["checkpoint.safetensors", "replaced.safetensors"]
+        assert read_progress(best / "checkpoint.safetensors").step == step
+        events = resume(killed, toy_source())
+        assert isinstance(next(events), Resumed)
+        finished = [events.throw(KeyboardInterrupt()), *events][-1]
+        assert (finished.reason, finished.best_step, finished.notes) == ("interrupted", before, ())
+        assert [p.name for p in best.iterdir()] == ["checkpoint.safetensors"]
+        assert same(
+            read_tensors(killed / "model.safetensors"), model_tensors(best / "checkpoint.safetensors")
+        )
+        assert read_progress(best / "checkpoint.safetensors").step == before
+    assert [p.name for p in (whole / "checkpoints" / "best").iterdir()] == ["checkpoint.safetensors"]
+
+
+def test_a_best_that_is_of_another_step(scripted, tmp_path):
+    scripted([(0.5, 1.0), (0.9, 1.0)])
+    run(tmp_path / "run", epochs=1)
+    path = tmp_path / "run" / "checkpoints" / "best" / "checkpoint.safetensors"
+    assert read_best(RunFolder.open(tmp_path / "run"), 3).progress.step == 3
+    assert message_of(RunError, read_best, RunFolder.open(tmp_path / "run"), 2) == (
+        f"{path}: is not of step 2, which was the best."
+    )

@@ -208,4 +208,14 @@ def test_several_labels_want_a_loss_for_them(name):
 def test_a_weight_for_each_class():
     config = LossConfig(class_weights=(1.0, 2.0))
     text = message_of(ConfigError, make_loss, config, torch.from_numpy(NUMBERS), CLASSES)
-    assert text == "class_weights=(1.0, 2.0): must be none, balanced, or 4 numbers, one for each class."
+    assert text == "class_weights=[1.0, 2.0]: must be none, balanced, or 4 numbers, one for each class."
+
+
+@pytest.mark.parametrize("name", ["cross-entropy", "binary", "squared", "focal"])
+def test_class_weights_of_logits_in_float64(name):
+    logits = torch.randn(6, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    targets = torch.tensor([0, 1, 2, 0, 0, 1])
+    weighted = make_loss(LossConfig(name=name, class_weights="balanced"), targets, 3)
+    value = weighted(logits, targets)
+    assert value.dtype == torch.float64
+    torch.testing.assert_close(value.float(), weighted(logits.float(), targets), rtol=1e-5, atol=0)

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -274,6 +275,18 @@ def test_tensorboard_shows_each_step_once(tmp_path):
     spoiled(last(path), "cut")  # so that step 7 is done again
     list(resume(path, toy_source()))
     board = EventAccumulator(str(path / "tensorboard"))
+    board.Reload()
+    assert [point.step for point in board.Scalars("train/loss")] == list(range(1, STEPS + 1))
+
+
+def test_tensorboard_lacks_no_step_of_a_run_that_was_killed(tmp_path):
+    """What a checkpoint knows of is in its files too, whatever the process had not written yet."""
+    events = train(tiny(), toy_source(), quick(**OPTIONS), tmp_path / "run")
+    for event in events:
+        if isinstance(event, StepDone) and event.step == 8:
+            shutil.copytree(tmp_path / "run", tmp_path / "killed")
+    list(resume(tmp_path / "killed", toy_source()))
+    board = EventAccumulator(str(tmp_path / "killed" / "tensorboard"))
     board.Reload()
     assert [point.step for point in board.Scalars("train/loss")] == list(range(1, STEPS + 1))
 

@@ -76,6 +76,20 @@ def test_a_batch_of_one_and_a_norm_of_single_values(tmp_path):
         "batch_size=1: must be 2 or more for this network. "
         "norm (BatchNorm) has one value per channel of one image, and no variance to divide by."
     )
+    for micro_batch in (1, 3, 63):  # of 64: parts of one; 2 and 3; 32
+        options = quick(batch_size=64, micro_batch=micro_batch, epochs=1.0)
+        if micro_batch > 1:
+            list(train(network, toy_source(), options, tmp_path / f"parts-{micro_batch}"))
+            continue
+        text = message_of(ConfigError, train, network, toy_source(), options, tmp_path / "run")
+        assert text == (
+            "micro_batch=1: must be such that no part of 64 images is one image alone, for this network. "
+            "norm (BatchNorm) has one value per channel of one image, and no variance to divide by."
+        )
+    text = message_of(
+        ConfigError, train, network, toy_source(), quick(batch_size=9, micro_batch=2), tmp_path / "run"
+    )
+    assert text.startswith("micro_batch=2: must be such that no part of 9 images is one image alone")
     maps = net(Conv(2, 3), BatchNorm(), Flatten(), Linear(3))  # 36 values per channel will do
     list(train(maps, toy_source(train=6), quick(batch_size=1, epochs=0.5), tmp_path / "run"))
     assert (tmp_path / "run" / "model.safetensors").is_file()

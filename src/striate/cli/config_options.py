@@ -26,6 +26,7 @@ __all__ = ["configured", "with_config"]
 
 _OPTION = re.compile(r"^\w+: (\w+)=")  # as a configuration tells a bad value: "training: batch_size=0 must …"
 _PLAIN = (int, float, bool, str)
+_NUMBERS = "<numbers>"
 
 _OVERRIDES = Annotated[
     list[str] | None,
@@ -69,7 +70,7 @@ def configured(
     """
     given = dict(options)
     overrides, file = given.pop("overrides", None) or [], given.pop("config_file", None)
-    flags = {name: value for name, value in given.items() if value is not None}
+    flags = {name: _numbers(name, value) for name, value in given.items() if value is not None}
     try:
         layers = [begun or {}, read_config(file) if file else {}, *map(parse_override, overrides), flags]
         return merged(layers) if network is None else merged_with_recipe(network, layers)
@@ -80,6 +81,16 @@ def configured(
             return f"--{name.replace('_', '-')} " if name in flags else f"{name}="
 
         raise UsageError(_OPTION.sub(said, str(error))) from None
+
+
+def _numbers(name: str, value: Any) -> Any:
+    """Return numbers in a row, ``0.9,0.95``, as a list where the option takes one; what is none is left as it is."""
+    if name not in _LISTS or not isinstance(value, str):
+        return value
+    try:
+        return [float(word) for word in value.strip("[]() ").split(",")]
+    except ValueError:
+        return value
 
 
 def _keyword(parameter: inspect.Parameter) -> inspect.Parameter:
@@ -94,14 +105,17 @@ def _flags(config: type[Any], group: str | None) -> list[inspect.Parameter]:
         if field.name in GROUPS and group is None:
             flags += _flags(GROUPS[field.name], field.name)
             continue
-        kind = _typed(hints[field.name])
+        several = _is_list(hints[field.name])
+        kind = str if several else _typed(hints[field.name])
         if kind is None:
             continue
         name = group if group and field.name == "name" else field.name
         dashed = name.replace("_", "-")
-        default = "" if field.default in (None, False) else f"  [default: {field.default}]"
+        said = ",".join(map(str, field.default)) if isinstance(field.default, tuple) else field.default
+        default = "" if said in (None, False, "") else f"  [default: {said}]"
         switch = f"--{dashed}/--no-{dashed}" if kind is bool else f"--{dashed}"
-        option = typer.Option(switch, help=f"{field.metadata['help']}{default}", show_default=False)
+        help, metavar = f"{field.metadata['help']}{default}", _NUMBERS if several else None
+        option = typer.Option(switch, help=help, show_default=False, metavar=metavar)
         flags.append(
             inspect.Parameter(
                 name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, option]
@@ -119,3 +133,21 @@ def _typed(hint: Any) -> Any:
     if get_origin(hint) in (types.UnionType, typing.Union):
         return next((kind for kind in map(_typed, get_args(hint)) if kind is not None), None)
     return hint if hint in _PLAIN else None
+
+
+def _is_list(hint: Any) -> bool:
+    """Return whether an option takes numbers in a row, perhaps in the place of a word."""
+    if get_origin(hint) is Annotated:
+        return _is_list(get_args(hint)[0])
+    if get_origin(hint) in (types.UnionType, typing.Union):
+        return any(map(_is_list, get_args(hint)))
+    return get_origin(hint) is tuple and _typed(get_args(hint)[0]) is not None
+
+
+_LISTS = {
+    field.name
+    for kind in GROUPS.values()
+    for field in dataclasses.fields(kind)
+    if _is_list(typing.get_type_hints(kind)[field.name])
+}
+"""The options of which a flag says several numbers, as ``--at 5,8``."""

@@ -17,9 +17,15 @@ __all__ = ["check_module", "check_network"]
 
 
 def check_network(
-    network: Network, class_names: Sequence[str], batch_size: int, device: torch.device
+    network: Network,
+    class_names: Sequence[str],
+    batch_size: int,
+    device: torch.device,
+    micro_batch: int | None = None,
 ) -> None:
     """Check that ``network`` gives logits of as many classes, in its heads too, and that a batch fits in memory.
+
+    With a ``micro_batch`` it is computed in parts of so many images at most.
 
     Raises:
         ShapeError: if the network's input cannot pass through it.
@@ -29,16 +35,19 @@ def check_network(
     if classes < 2:
         held = f"1 class, {class_names[0]!r}" if class_names else "no classes"
         raise DataError(f"the data has {held}; a classifier needs two or more.")
-    analysis = analyze(network, batch_size=batch_size)
+    parts = math.ceil(batch_size / (micro_batch or batch_size))
+    analysis = analyze(network, batch_size=math.ceil(batch_size / parts))
     _check_outputs(network, analysis, classes)
     _check_heads(network, analysis, classes)
-    _check_norms(analysis)
+    _check_norms(analysis, batch_size, micro_batch)
     if device.type == "cpu":
         _check_memory(analysis)
 
 
-def check_module(module: nn.Module, shape: tuple[int, int, int], classes: int, batch_size: int) -> None:
-    """Check that a module of the user's own gives logits of ``classes``; its state is not changed.
+def check_module(module: nn.Module, shape: tuple[int, int, int], classes: int, least: int) -> None:
+    """Check that a module of the user's own gives logits of ``classes``, also to the ``least`` images at a time.
+
+    Its state is not changed.
 
     Raises:
         ConfigError: with what the module raised or gave, and what it must give.
@@ -53,7 +62,7 @@ def check_module(module: nn.Module, shape: tuple[int, int, int], classes: int, b
     training = module.training
     before = {name: value.clone() for name, value in module.named_buffers()}
     try:
-        for mode, count in ((False, 2), (True, min(batch_size, 2))):
+        for mode, count in ((False, 2), (True, min(least, 2))):
             with torch.no_grad():
                 output = module.train(mode)(torch.zeros(count, *shape, device=device))
             _check_logits(output, (count, classes), "in training" if mode else "in evaluation")
@@ -112,11 +121,16 @@ def _check_heads(network: Network, analysis: Analysis, classes: int) -> None:
             )
 
 
-def _check_norms(analysis: Analysis) -> None:
+def _check_norms(analysis: Analysis, batch_size: int, micro_batch: int | None) -> None:
+    """Check that the smallest part of a batch has a variance."""
+    least = batch_size // math.ceil(batch_size / (micro_batch or batch_size))
     for row in analysis.layers:
-        if row.kind == "BatchNorm" and analysis.batch_size * math.prod(row.input_shape[1:]) == 1:
+        if row.kind == "BatchNorm" and least * math.prod(row.input_shape[1:]) == 1:
             fix = f"{row.path} (BatchNorm) has one value per channel of one image, and no variance to divide by."
-            raise ConfigError(bad_argument("batch_size", 1, "2 or more for this network", fix))
+            if batch_size == 1 or micro_batch is None:
+                raise ConfigError(bad_argument("batch_size", 1, "2 or more for this network", fix))
+            allowed = f"such that no part of {batch_size:,} images is one image alone, for this network"
+            raise ConfigError(bad_argument("micro_batch", micro_batch, allowed, fix))
 
 
 def _check_memory(analysis: Analysis) -> None:

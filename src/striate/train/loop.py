@@ -13,8 +13,6 @@ from contextlib import closing, suppress
 from dataclasses import replace
 from typing import Any
 
-import torch
-
 from striate.data import Batches
 from striate.errors import DataError, RunError, TrainingError
 from striate.train.diverge import NotFinite
@@ -30,11 +28,12 @@ from striate.train.events import (
     StepDone,
     Validated,
 )
+from striate.train.exhaustion import lack_of_memory, no_room_for_batch
 from striate.train.feeding import Inputs, feed, made_ready
 from striate.train.folder import RunFolder
 from striate.train.keeping.checkpoint import CHECKPOINT, Progress
 from striate.train.keeping.keeper import Keeper
-from striate.train.keeping.kept import newest, sweep
+from striate.train.keeping.kept import newest, put_back_best, sweep
 from striate.train.late import Moment
 from striate.train.methods import plateau_falls
 from striate.train.prepare import Prepared
@@ -44,6 +43,8 @@ from striate.train.stepping import Begun, Stepper
 from striate.train.validating import Validator
 
 __all__ = ["Loop"]
+
+_ONE_VALUE = "Expected more than 1 value per channel"  # as torch's BatchNorm says
 
 
 class Loop:
@@ -115,6 +116,7 @@ class Loop:
         sweep(self.folder)
         if self.last_is_damaged:  # else it would become the one before, in the place of a good one
             (self.folder.last / CHECKPOINT).unlink(missing_ok=True)
+        put_back_best(self.folder, self.progress)
         cut_log(self.folder.log, self.progress)
         with suppress(FileNotFoundError):
             self.folder.weights.unlink()
@@ -216,15 +218,13 @@ class Loop:
         except (MemoryError, RuntimeError) as error:
             if (lost := self.peers.lost(error)) is not None:
                 raise lost from None
-            if not _is_out_of_memory(error):
+            if (reason := lack_of_memory(error)) is None:
                 raise
-            reason = _first_line(error)
-            if (self.stepper.execution.plan.micro_batch or self.config.batch_size) == 1:
-                told = f"not enough memory for one image at a time: {reason}. Use a smaller network or input."
-            else:
-                size = self.config.batch_size
-                told = f"not enough memory for batch_size={size}: {reason}. Lower it with --batch-size (batch_size=…)."
-            raise TrainingError(told) from None
+            if self.stepper.updating:
+                fix = "Use a smaller network, or an optimizer that keeps less, such as sgd."
+                raise TrainingError(f"not enough memory to change the weights: {reason}. {fix}") from None
+            size = self.config.batch_size
+            raise no_room_for_batch(size, self.stepper.execution.plan.micro_batch or size, reason) from None
 
     def _epochs(self) -> Iterator[Event]:
         with closing(feed(self.prepared, self.batches, range(self.progress.step, self.steps))) as fed:
@@ -236,7 +236,10 @@ class Loop:
 
     def _epochs_of(self, fed: Iterator[Inputs]) -> Iterator[Event]:
         saved = time.monotonic()
-        if self._validation_is_due():
+        if (
+            self._validation_is_due()
+        ):  # of steps that were done by another process; it goes by the same layers
+            self.stepper.execution.fuse(made_ready(self.prepared, self.batches[0]).images)
             yield from self._epoch_end()
         falls = self._falls()
         late = self.stepper.latency > 0
@@ -265,15 +268,20 @@ class Loop:
     def _begun(self, inputs: Inputs, falls: int) -> Begun:
         """Begin a step, if need be of fewer images at a time."""
         fewer: list[Event] = []
+        lack: Exception | None = None
         while True:
             try:
                 begun = self.stepper.begin(inputs, falls)
                 break
-            except (MemoryError, RuntimeError) as error:
-                alone = self.peers.world.size == 1
-                if not _is_out_of_memory(error) or not alone or (size := self.stepper.halve()) is None:
+            except ValueError as error:
+                if lack is None or _ONE_VALUE not in str(error):
                     raise
-                reason = _first_line(error)
+                raise lack from None  # as BatchNorm cannot do with fewer images
+            except (MemoryError, RuntimeError) as error:
+                reason, alone = lack_of_memory(error), self.peers.world.size == 1
+                if reason is None or not alone or (size := self.stepper.halve()) is None:
+                    raise
+                lack = error
             self.progress = replace(self.progress, micro_batch=size)
             step, plan = self.progress.step, str(self.stepper.execution.plan)
             fewer.append(Replanned(step=step, plan=plan, micro_batch=size, reason=reason))
@@ -379,12 +387,3 @@ class Loop:
     def _share_weights(self) -> None:
         """Have the module of every process be as the one of that which kept the weights."""
         self.peers.spread((*self.module.parameters(), *self.module.buffers()))
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    # The CPU's allocator raises a plain RuntimeError; only its words tell, which differ between systems.
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "DefaultCPUAllocator: " in str(error)

@@ -33,6 +33,12 @@ class _Settings:
     weights: Tensor | None
     several: bool
 
+    def of_type(self, dtype: torch.dtype) -> _Settings:
+        """Return them for logits of ``dtype``."""
+        if self.weights is None or self.weights.dtype == dtype:
+            return self
+        return replace(self, weights=self.weights.to(dtype))
+
     def shares(self, targets: Tensor, logits: Tensor) -> Tensor:
         """Return targets as ``(N, K)``."""
         if targets.ndim == 1:
@@ -54,7 +60,8 @@ class Loss:
 
     def __call__(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Return the mean over images."""
-        return self._kind(logits.float() if logits.dtype in _HALVES else logits, targets, self._settings)
+        logits = logits.float() if logits.dtype in _HALVES else logits
+        return self._kind(logits, targets, self._settings.of_type(logits.dtype))
 
     @property
     def weighs(self) -> bool:
@@ -137,7 +144,7 @@ def class_weights(config: LossConfig, targets: Tensor, num_classes: int) -> Tens
         return torch.where(present, even / counts.clamp(min=1), 0.0).float()
     if len(given) != num_classes:
         allowed = f"none, balanced, or {num_classes} numbers, one for each class"
-        raise ConfigError(bad_argument("class_weights", given, allowed))
+        raise ConfigError(bad_argument("class_weights", list(given), allowed))
     return torch.tensor(given)
 
 

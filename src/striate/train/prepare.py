@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 import platform
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -124,13 +125,14 @@ def prepare(
         allowed = "'default' for a module of your own, whose weights begin as they are"
         raise ConfigError(bad_argument("init", config.init, allowed, fix))
     device = resolve_device(config.device, peers.world)
-    share = peers.world.share(config.batch_size)
+    mine = peers.world.share(config.batch_size)
+    images_of_batch, micro_batch = mine.stop - mine.start, config.execution.micro_batch
     source = data if isinstance(data, Source) else open_source(data)
     if begun is not None:
         _check_same_data(source, begun)
     shape = _image_shape(network, source)
     if isinstance(network, Network):
-        check_network(network, source.class_names, share.stop - share.start, device)
+        check_network(network, source.class_names, images_of_batch, device, micro_batch)
     for split in ("train", "val"):
         source.check_split(split)
     images = len(source.targets["train"])
@@ -162,7 +164,8 @@ def prepare(
     module = build(network, config.seed, config.init) if isinstance(network, Network) else network
     module = module.to(device)
     if not described:
-        check_module(module, shape, len(source.class_names), config.batch_size)
+        least = images_of_batch // math.ceil(images_of_batch / (micro_batch or images_of_batch))
+        check_module(module, shape, len(source.class_names), least)
     if not any(parameter.requires_grad for parameter in module.parameters()):
         raise ConfigError("the network has no weights to train; add a Conv or Linear layer, or unfreeze one.")
     if begun is None:

@@ -15,6 +15,7 @@ from striate.errors import ConfigError
 from striate.spec import Network
 from striate.train.config import TrainConfig
 from striate.train.diverge import NotFinite
+from striate.train.exhaustion import told_lack_of_memory
 from striate.train.feeding import feed
 from striate.train.methods.finder import RateRange, check_range, find_rates
 from striate.train.prepare import Prepared, prepare, resolve_device
@@ -47,7 +48,7 @@ def find_lr(
 
     Raises:
         ConfigError, DataError, ShapeError: as `train`; or unless ``0 < low < high`` and ``steps`` is 10 or more.
-        TrainingError: if the loss is no number within the first two steps.
+        TrainingError: if the loss is no number within the first two steps, or memory runs out.
     """
     check_range(low, high, steps)
     if isinstance(network, nn.Module):
@@ -67,7 +68,7 @@ def _found(prepared: Prepared, low: float, high: float, steps: int) -> RateRange
     config = prepared.record.training
     batches = Batches(prepared.train, config.batch_size, config.seed, config.loss.sampling)
     stepper = Stepper(prepared, steps)
-    with closing(feed(prepared, batches, range(steps))) as fed:
+    with told_lack_of_memory(config.batch_size), closing(feed(prepared, batches, range(steps))) as fed:
 
         def step(rate: float) -> float:
             try:

@@ -67,11 +67,13 @@ def recorded(
 def sync_log(path: Path) -> None:
     """Have the log at ``path`` on the disk, not only on its way there: no checkpoint is to be ahead of it.
 
+    TensorBoard's curves are handed to the system, which a process that is killed does not take along.
+
     Raises:
         RunError: if that fails.
     """
     if path in _OPEN:
-        _OPEN[path].flush()
+        _OPEN[path].hand_over()
     try:
         with path.open("ab") as file:
             os.fsync(file.fileno())
@@ -109,8 +111,11 @@ def _happened(line: bytes, progress: Progress) -> bool:
     try:
         event = json.loads(line)
         step = event.get("step", 0)
+        kind = event["event"]
+        if step == progress.step and kind == "Replanned":  # in the step after it, which may still be to come
+            return progress.micro_batch is not None and bool(progress.micro_batch <= event["micro_batch"])
         if step == progress.step > progress.validated:  # whose validation is still to come
-            return bool(event["event"] != "Validated" and event.get("which") != "best")
+            return bool(kind != "Validated" and event.get("which") != "best")
         return bool(step <= progress.step)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return False
@@ -156,6 +161,14 @@ class _Log:
             self._lines.flush()
             for _, event in waiting:
                 self._curves(event)
+        except OSError as error:
+            raise _unwritten(self._path, error) from None
+
+    def hand_over(self) -> None:
+        """Write what waits, and hand all of it to the system."""
+        self.flush()
+        try:
+            self._board.flush()
         except OSError as error:
             raise _unwritten(self._path, error) from None
 

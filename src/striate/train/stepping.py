@@ -63,6 +63,7 @@ class Stepper:
     Attributes:
         inspected: What the last step showed of every layer; None if it was not looked at.
         latency: How many steps may be begun before the first is told of.
+        updating: Whether a step came as far as changing the weights, and no further.
         stop_wanted: Whether this process is to end the run; to be set from outside.
         stopped: Whether one of the processes was, as all know since the last step.
     """
@@ -79,11 +80,12 @@ class Stepper:
         self.loss_scale = LossScale(prepared.plan, prepared.device)
         self._weights = tuple(self.module.parameters())
         self._buffers = tuple(self.module.buffers())
+        self._buffers_before = tuple(buffer.clone() for buffer in self._buffers)
         self.average = make_average(self.module, self.config.averaging, steps, self.steps_per_epoch)
         self.latency = latency(prepared.device, prepared.plan, self.optimizer, self.peers)
         self._doubt = Doubt(prepared.device) if self.latency else None
         self.inspected: Inspected | None = None
-        self.stop_wanted = self.stopped = False
+        self.updating = self.stop_wanted = self.stopped = False
 
     def step(self, inputs: Inputs, falls: int = 0) -> tuple[float, float]:
         """Do one step at the rate of the schedule; return its loss, without penalties, and its learning rate.
@@ -146,7 +148,7 @@ class Stepper:
     def _stepped(self, rate: float, inputs: Inputs, doubt: Doubt | None = None) -> float | Later:
         """Do one step; with a ``doubt``, wait for none of its numbers."""
         images, targets, step = inputs
-        self.inspected = None
+        self.inspected, self.updating = None, False
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["lr_factor"]
         if not self.module.training:
@@ -154,7 +156,9 @@ class Stepper:
         inspection = Inspection(self.module) if self.looks_at(step) else None
         for weight in self._weights:
             weight.grad = None
+        _copied(self._buffers_before, self._buffers)
         seen, value = self._learned(images, targets, step, inspection, doubt)
+        self.updating = True
         self.loss_scale.unscale(self.optimizer)
         if self._has_gradients(images, targets, step, doubt):
             if inspection:
@@ -162,6 +166,7 @@ class Stepper:
             self._update(step, doubt)
         if self.average is not None:
             self.average.update(self.module, step + 1)
+        self.updating = False
         if inspection:
             layers = inspection.layers()
             symptoms = judge_layers(layers, rate / self.config.optimizer.lr, first=step == 0)
@@ -176,12 +181,17 @@ class Stepper:
         self.execution.plan = replace(self.execution.plan, micro_batch=images)
 
     def halve(self) -> int | None:
-        """Compute half as many images at a time from here on; return how many, or None if it was one."""
+        """Do a step that was not done anew, with half as many images at a time from here on.
+
+        Returns:
+            How many; or None if it was one, or the step had begun to change the weights.
+        """
         size = self.execution.plan.micro_batch or self.config.batch_size
-        if size == 1:
+        if size == 1 or self.updating:
             return None
         for weight in self._weights:
             weight.grad = None
+        _copied(self._buffers, self._buffers_before)
         if self.prepared.device.type == "cuda":
             torch.cuda.empty_cache()
         self.compute_at_a_time(math.ceil(size / 2))
@@ -302,6 +312,13 @@ class Stepper:
             doubt.step(self.optimizer)
         if held.max_norm is not None:
             project_max_norm(self.module, held.max_norm)
+
+
+@torch.no_grad()
+def _copied(tensors: tuple[Tensor, ...], others: tuple[Tensor, ...]) -> None:
+    """Put into ``tensors`` what is in ``others``."""
+    if tensors:
+        torch._foreach_copy_(tensors, others)
 
 
 def _step_seed(seed: int, step: int, rank: int) -> int:

@@ -65,8 +65,8 @@ def in_parts(module, images, targets, options, **plan):
 @pytest.mark.parametrize("memory_format", ["contiguous", "channels_last"])
 @pytest.mark.parametrize(
     ("size", "sizes"),
-    [(None, [10]), (10, [10]), (12, [10]), (5, [5, 5]), (4, [4, 4, 2]), (3, [3, 3, 3, 1]), (1, [1] * 10)],
-    ids=["none", "all", "more", "halves", "last of 2", "last of 1", "one by one"],
+    [(None, [10]), (10, [10]), (12, [10]), (5, [5, 5]), (4, [4, 3, 3]), (3, [3, 3, 2, 2]), (1, [1] * 10)],
+    ids=["none", "all", "more", "halves", "uneven thirds", "uneven quarters", "one by one"],
 )
 @pytest.mark.parametrize(("options", "targets"), CASES.values(), ids=CASES)
 def test_gradients_of_parts_add_up_to_those_of_the_batch(options, targets, size, sizes, memory_format):

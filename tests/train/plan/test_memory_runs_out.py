@@ -1,6 +1,7 @@
 """Memory that runs out: fewer images at a time, and the same weights."""
 
 import json
+import shutil
 
 import pytest
 import torch
@@ -9,8 +10,11 @@ from toys import message_of, quick, toy_source, trained
 
 from striate.errors import TrainingError
 from striate.nn import read_tensors
-from striate.train import Finished, Replanned, Resumed, StepDone, resume, train
-from striate.train.keeping.checkpoint import read_progress
+from striate.spec import BatchNorm, Conv, Flatten, Linear, Network, Sequential
+from striate.train import Finished, Replanned, Resumed, StepDone, Validated, overfit_batch, resume, train
+from striate.train.keeping.checkpoint import Checkpoint, read_progress
+from striate.train.plan.execution import Execution
+from striate.train.ranging import find_lr
 
 TEXT = "[enforce fail] DefaultCPUAllocator: not enough memory: you tried to allocate 9"
 
@@ -197,16 +201,119 @@ def test_no_memory_for_a_single_image(tmp_path, options, sizes):
     assert next(events, None) is None
 
 
-def test_no_memory_for_a_validation(tmp_path):
-    class Large(Exhausted):
-        def forward(self, x):
-            if not self.training and len(x) > 2:
-                raise self.error
-            return super().forward(x)
+class Large(Exhausted):
+    """Has memory to answer two images."""
 
-    text = message_of(TrainingError, trained, tmp_path / "run", Large(16))
+    def __init__(self, most_answered=2):
+        super().__init__(16)
+        self.most_answered = most_answered
+        self.answered = []
+
+    def forward(self, x):
+        if not self.training and torch.is_inference_mode_enabled():
+            self.answered.append(len(x))
+            if len(x) > self.most_answered:
+                raise self.error
+        return super().forward(x)
+
+
+def test_fewer_images_are_measured_at_a_time(tmp_path):
+    module = Large()
+    events = trained(tmp_path / "less", module)
+    assert module.answered == [24, 12, 6, 3, *[2] * 12] * 2  # of each validation
+    whole = trained(tmp_path / "whole", Exhausted(16))
+    for ours, theirs in zip(of_type(events, Validated), of_type(whole, Validated), strict=True):
+        assert ours.accuracy == theirs.accuracy
+        assert ours.loss == pytest.approx(theirs.loss, rel=1e-6)
+
+
+def test_no_memory_for_a_validation(tmp_path):
+    text = message_of(TrainingError, trained, tmp_path / "run", Large(0))
+    assert text == f"not enough memory to answer one image: {TEXT}. Use a smaller network or input."
+
+
+def failing_once(call, number, error):
+    """Return ``call``, but that its ``number``-th call ends with ``error`` once it has done its work."""
+    calls = []
+
+    def wrapper(*arguments, **options):
+        calls.append(None)
+        result = call(*arguments, **options)
+        if len(calls) == number:
+            raise error
+        return result
+
+    return wrapper
+
+
+def test_a_step_that_begins_anew_counts_once_for_batch_norm(tmp_path, monkeypatch):
+    lack = RuntimeError(TEXT)
+    monkeypatch.setattr(Execution, "losses", failing_once(Execution.losses, 3, lack))
+    norm = Sequential(Conv(4, 3), BatchNorm(name="norm"), Flatten(), Linear(3))
+    events = trained(tmp_path / "less", Network("normed", (1, 8, 8), norm))
+    assert [(event.step, event.micro_batch) for event in of_type(events, Replanned)] == [(2, 8)]
+    last = tmp_path / "less" / "checkpoints" / "last" / "checkpoint.safetensors"
+    assert Checkpoint.read(last).tensors["model/norm.num_batches_tracked"] == 2 + 4 * 2
+
+
+def test_memory_that_runs_out_as_weights_are_changed(tmp_path, monkeypatch):
+    """A step that was begun so far is not done again."""
+    monkeypatch.setattr(
+        torch.optim.AdamW, "step", failing_once(torch.optim.AdamW.step, 5, RuntimeError(TEXT))
+    )
+    text = message_of(TrainingError, trained, tmp_path / "run", every_steps=2)
+    fix = "Use a smaller network, or an optimizer that keeps less, such as sgd."
+    assert text == f"not enough memory to change the weights: {TEXT}. {fix}"
+    log = [json.loads(line) for line in (tmp_path / "run" / "events.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in log if row["event"] == "StepDone"] == [1, 2, 3, 4]
+    whole = trained(tmp_path / "whole")
+    monkeypatch.undo()
+    list(resume(tmp_path / "run", toy_source()))
+    assert len(of_type(whole, StepDone)) == 6
+    assert_same(weights(tmp_path / "run"), weights(tmp_path / "whole"))
+
+
+@pytest.mark.parametrize("call", [find_lr, overfit_batch])
+def test_trials_without_memory(call):
+    text = message_of(TrainingError, call, Exhausted(3), toy_source(), quick())
     size = "not enough memory for batch_size=16"
     assert text == f"{size}: {TEXT}. Lower it with --batch-size (batch_size=…)."
+
+
+def test_parts_that_a_norm_cannot_do_with(tmp_path):
+    """Nine images are halved to 5 and 4, 3 and 3 and 3, and then one would be alone."""
+
+    class Normed(Exhausted):
+        def __init__(self):
+            super().__init__(2)
+            self.norm = torch.nn.BatchNorm1d(3)
+
+        def forward(self, x):
+            return self.norm(super().forward(x))
+
+    module = Normed()
+    events = train(module, toy_source(), quick(batch_size=9), tmp_path / "run")
+    assert type(next(events)).__name__ == "Started"
+    text = message_of(TrainingError, list, events)
+    assert text == f"not enough memory for batch_size=9: {TEXT}. Lower it with --batch-size (batch_size=…)."
+    assert module.sizes[:4] == [9, 5, 3, 2]
+
+
+def test_a_lack_that_is_met_again_after_a_checkpoint_stands_in_the_log_once(tmp_path, monkeypatch):
+    whole = trained(tmp_path / "whole", Exhausted(8, since=4), every_steps=4)
+    assert [(event.step, event.micro_batch) for event in of_type(whole, Replanned)] == [(4, 8)]
+    cut = tmp_path / "cut"
+    events = train(Exhausted(8, since=4), toy_source(), quick(every_steps=4), cut)
+    for event in events:
+        if isinstance(event, Replanned):
+            shutil.copytree(
+                cut, tmp_path / "killed"
+            )  # with the checkpoint of step 4, that does not know of it
+    list(resume(tmp_path / "killed", toy_source(), module=Exhausted(8)))
+    lines = [json.loads(line) for line in (tmp_path / "killed" / "events.jsonl").read_text().splitlines()]
+    told = [(line["step"], line["micro_batch"]) for line in lines if line["event"] == "Replanned"]
+    assert told == [(4, 8)]
+    assert_same(weights(tmp_path / "killed"), weights(cut))
 
 
 def test_another_error_is_no_lack_of_memory(tmp_path):

@@ -97,7 +97,7 @@ class ScheduleConfig:
     )
     every: Positive = option(10.0, "Epochs between two falls of step, or of the first warm restart.")
     at: Annotated[tuple[Positive, ...], listed_values("a list of epochs such as [5, 8]")] = option(
-        (), "Epochs of the falls of multi-step."
+        (), "Epochs of the falls of multi-step, such as 5,8."
     )
     growth: Annotated[float, Field(ge=1, le=100)] = option(2.0, "How much longer each warm restart takes.")
     plateau: Count = option(5, "Epochs without a better validation before the rate falls, of plateau.")

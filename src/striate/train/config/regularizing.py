@@ -35,7 +35,7 @@ class LossConfig:
     focus: NotNegative = option(2.0, "Gamma of focal: how little sure answers count.")
     class_weights: Annotated[
         Literal["none", "balanced"] | tuple[Positive, ...], BeforeValidator(_class_weights)
-    ] = option("none", "none, balanced; numbers as an override: class_weights=[…].")
+    ] = option("none", "none, balanced, or a number for each class: 1,2.5,1.")
     sampling: Literal["shuffle", "balanced"] = option("shuffle", "balanced shows all classes equally often.")
 
 

@@ -17,6 +17,7 @@ from striate.errors import ConfigError, bad_argument
 from striate.spec import Network
 from striate.train.config import AveragingConfig, HealthConfig, ScheduleConfig, TrainConfig
 from striate.train.diverge import NotFinite
+from striate.train.exhaustion import told_lack_of_memory
 from striate.train.feeding import made_ready
 from striate.train.losses import first_loss
 from striate.train.noise import quieten
@@ -111,6 +112,7 @@ def overfit_batch(
 
     Raises:
         ConfigError, DataError, ShapeError: as `train`; or if ``steps`` is below 1.
+        TrainingError: if memory runs out.
     """
     if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
         raise ConfigError(bad_argument("steps", steps, "a whole number, 1 or more"))
@@ -125,7 +127,8 @@ def overfit_batch(
         prepared = prepare(network, data, wanted)
         with prepared.plan.applied(prepared.device):
             quieten(prepared.module)
-            return _overfit(prepared, steps)
+            with told_lack_of_memory(prepared.record.training.batch_size):
+                return _overfit(prepared, steps)
 
 
 def _unhindered(config: TrainConfig, steps: int) -> TrainConfig:

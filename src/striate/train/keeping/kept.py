@@ -2,7 +2,8 @@
 
 checkpoints/last/      the newest
 checkpoints/before/    the one before it, should the newest be damaged
-checkpoints/best/      the best on the validation split
+checkpoints/best/      the best on the validation split; beside it, until the newest is written as well, the one it
+                       took the place of
 checkpoints/top/step-N/    the best few, if more than one is to be kept
 """
 
@@ -17,7 +18,9 @@ from striate.spec.files import sync_folder
 from striate.train.folder import RunFolder
 from striate.train.keeping.checkpoint import CHECKPOINT, Checkpoint, Progress, read_progress
 
-__all__ = ["keep_best", "keep_last", "newest", "read_best", "sweep"]
+__all__ = ["keep_best", "keep_last", "newest", "put_back_best", "read_best", "sweep"]
+
+_REPLACED, _NEXT = "replaced.safetensors", "next.safetensors"
 
 
 def keep_last(folder: RunFolder, state: Checkpoint) -> Path:
@@ -35,6 +38,7 @@ def keep_last(folder: RunFolder, state: Checkpoint) -> Path:
             path.replace(folder.before / CHECKPOINT)
         path.parent.mkdir(exist_ok=True)
         new.replace(path)
+        (folder.best / _REPLACED).unlink(missing_ok=True)
         for place in (folder.before, folder.last, folder.last.parent):
             if place.exists():
                 sync_folder(place)
@@ -60,7 +64,11 @@ def keep_best(folder: RunFolder, state: Checkpoint, top: int) -> Path | None:
     path = folder.best / CHECKPOINT
     try:
         if ranking[0] == progress.step:
-            state.write(path)
+            new = folder.best / _NEXT
+            state.write(new)
+            if path.exists():
+                path.replace(folder.best / _REPLACED)
+            new.replace(path)
         if top > 1:
             if progress.step in ranking:
                 state.write(_place(folder, progress.step) / CHECKPOINT)
@@ -71,6 +79,31 @@ def keep_best(folder: RunFolder, state: Checkpoint, top: int) -> Path | None:
     except (OSError, WeightsError) as error:
         raise _unsaved(folder, progress, error) from None
     return path if ranking[0] == progress.step else None
+
+
+def put_back_best(folder: RunFolder, progress: Progress) -> None:
+    """Put back the best of ``progress``, where a later one has taken its place that ``progress`` knows nothing of.
+
+    Raises:
+        RunError: if that cannot be done.
+    """
+    replaced, path = folder.best / _REPLACED, folder.best / CHECKPOINT
+    if not replaced.exists():
+        return
+    best = progress.best
+    try:
+        if best is not None and _step_of(path) != best.step == _step_of(replaced):
+            replaced.replace(path)
+        else:
+            replaced.unlink()
+    except OSError as error:
+        raise RunError(f"{folder.path}: cannot be written: {error.strerror or error}.") from None
+
+
+def _step_of(path: Path) -> int | None:
+    with suppress(RunError):
+        return read_progress(path).step
+    return None
 
 
 def newest(folder: RunFolder) -> tuple[Checkpoint | None, list[str]]:
@@ -98,16 +131,17 @@ def read_best(folder: RunFolder, step: int) -> Checkpoint:
     Raises:
         RunError: if it is in neither, or damaged in both.
     """
-    problem = None
+    problems = []
     for place in (folder.best, _place(folder, step)):
         try:
             state = Checkpoint.read(place / CHECKPOINT)
         except RunError as error:
-            problem = problem or error
+            problems.append(error)
             continue
         if state.progress.step == step:
             return state
-    raise problem or RunError(f"{folder.best / CHECKPOINT}: is not of step {step:,}, which was the best.")
+        problems.append(RunError(f"{place / CHECKPOINT}: is not of step {step:,}, which was the best."))
+    raise problems[0]
 
 
 def sweep(folder: RunFolder) -> None:
@@ -120,6 +154,7 @@ def sweep(folder: RunFolder) -> None:
         for place in (folder.path, folder.last, folder.before, folder.best, *folder.top.glob("step-*")):
             for left in place.glob(".*.tmp"):
                 left.unlink()
+        (folder.best / _NEXT).unlink(missing_ok=True)
         with suppress(FileNotFoundError):
             shutil.rmtree(folder.new)
     except OSError as error:

@@ -117,15 +117,19 @@ def check_schedule(schedule: ScheduleConfig, epochs: float) -> None:
     name, every, at = schedule.name, schedule.every, schedule.at
     if name == "multi-step":
         if not at:
-            raise ConfigError(bad_argument("at", at, "epochs at which the rate falls, such as [5, 8]"))
+            raise ConfigError(bad_argument("at", list(at), "epochs at which the rate falls, such as [5, 8]"))
         if any(later <= earlier for earlier, later in pairwise(at)):
-            raise ConfigError(bad_argument("at", at, "epochs in rising order, none of them twice"))
+            raise ConfigError(bad_argument("at", list(at), "epochs in rising order, none of them twice"))
         if at[-1] >= epochs:
             raise ConfigError(
-                bad_argument("at", at, f"epochs below epochs={epochs:g}", "Remove those, or train longer.")
+                bad_argument(
+                    "at", list(at), f"epochs below epochs={epochs:g}", "Remove those, or train longer."
+                )
             )
     elif at:
-        raise ConfigError(bad_argument("at", at, f"empty for {name}", "schedule=multi-step has such epochs."))
+        raise ConfigError(
+            bad_argument("at", list(at), f"empty for {name}", "schedule=multi-step has such epochs.")
+        )
     if name == "step" and every >= epochs:
         raise ConfigError(
             bad_argument("every", every, f"below epochs={epochs:g}, or the rate would never fall")

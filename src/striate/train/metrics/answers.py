@@ -12,6 +12,8 @@ from torch.nn import functional as F
 
 from striate.data import Preprocess
 from striate.data.augment import seen
+from striate.errors import TrainingError
+from striate.train.exhaustion import lack_of_memory
 
 __all__ = ["EVALUATION_BATCH", "forward_in_batches", "mean_answer", "outputs"]
 
@@ -46,16 +48,50 @@ def outputs(
     *,
     several_labels: bool = False,
 ) -> Generator[Tensor, None, None]:
-    """Yield what `forward_in_batches` returns, for each of ``pieces``, uint8 ``(n, C, H, W)``."""
+    """Yield what `forward_in_batches` returns, for each of ``pieces``, uint8 ``(n, C, H, W)``.
+
+    Where memory runs out, half as many images are answered at a time from there on.
+
+    Raises:
+        TrainingError: if there is not enough of it for one.
+    """
     training = module.training
     module.eval()
+    most = EVALUATION_BATCH
     try:
         with torch.inference_mode():
             for piece in pieces:
-                answers = [module(view).float() for view in seen(piece.to(device), preprocess, views)]
-                yield mean_answer(answers, several_labels=several_labels).cpu()
+                while True:
+                    try:
+                        answered = [
+                            _answered(module, some.to(device), preprocess, views, several_labels)
+                            for some in torch.split(piece, most)
+                        ]
+                        break
+                    except (MemoryError, RuntimeError) as error:
+                        most = _fewer(min(most, len(piece)), error)
+                yield torch.cat(answered) if len(answered) > 1 else answered[0]
     finally:
         module.train(training)
+
+
+def _answered(
+    module: nn.Module, images: Tensor, preprocess: Preprocess, views: str, several_labels: bool
+) -> Tensor:
+    answers = [module(view).float() for view in seen(images, preprocess, views)]
+    return mean_answer(answers, several_labels=several_labels).cpu()
+
+
+def _fewer(images: int, error: Exception) -> int:
+    """Return how many images to take at a time where there was no memory for ``images``; or raise."""
+    reason = lack_of_memory(error)
+    if reason is None:
+        raise error
+    if images == 1:
+        raise TrainingError(
+            f"not enough memory to answer one image: {reason}. Use a smaller network or input."
+        ) from None
+    return math.ceil(images / 2)
 
 
 def mean_answer(answers: list[Tensor], *, several_labels: bool = False) -> Tensor:

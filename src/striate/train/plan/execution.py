@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import nullcontext
 from typing import NamedTuple
@@ -68,25 +69,34 @@ class Execution:
         The batch is that of all processes. Their gradients meet in the backward pass of the last part.
         """
         processes = self._peers.world.size
-        size = min(self.plan.micro_batch or len(images), len(images))
-        if size == len(images) and (processes == 1 or not self.loss.weighs):
+        count = math.ceil(len(images) / (self.plan.micro_batch or len(images)))
+        if count == 1 and (processes == 1 or not self.loss.weighs):
             yield images, targets, 1 / processes
             return
         whole = self.loss.count(targets)
         if processes > 1:
             (total,) = self._peers.sums(whole.item())
             whole = whole.new_tensor(total)
-        parts = list(zip(torch.split(images, size), torch.split(targets, size), strict=True))
+        # Of sizes that differ by one at most: a rest of one image has no variance for BatchNorm.
+        pieces = zip(torch.tensor_split(images, count), torch.tensor_split(targets, count), strict=True)
+        parts = list(pieces)
         for number, (part, wanted) in enumerate(parts, 1):
             with nullcontext() if number == len(parts) else self._peers.apart(self._parallel):
                 yield part, wanted, self.loss.count(wanted) / whole
 
-    def losses(self, images: Tensor, targets: Tensor, step: int = 0) -> Losses:
-        """Return what the module makes of ``images`` in ``step``, from 0."""
+    def fuse(self, images: Tensor) -> None:
+        """Have layers run as one where the plan says so, which is seen from ``images`` such as will come.
+
+        It changes what the module answers by rounding, in evaluation as well.
+        """
         if self.plan.fused and not self._fused:
             self._fused = True
             with self.plan.autocast(self.device):
                 fuse_for_training(self.module, images, threads=self.plan.fused)
+
+    def losses(self, images: Tensor, targets: Tensor, step: int = 0) -> Losses:
+        """Return what the module makes of ``images`` in ``step``, from 0."""
+        self.fuse(images)
         if self._compiled is not None and step >= (self.plan.compiled_from or 0):
             return self._compiled(images, targets, self._parallel)
         return self._pass(images, targets, self._parallel)

@@ -28,12 +28,14 @@ from striate.train.folder import FOLDS, MEMBERS
 from striate.train.measure import opened
 from striate.train.methods import RateRange
 from striate.train.ranging import find_lr as find_range
+from striate.train.readers import check_readers
 from striate.train.recipes import find_with_recipe
 from striate.train.several.ensemble import EnsembleEvaluation, evaluate_ensemble
 from striate.train.several.folding import CrossValidation, fold_parts, told_folds
 from striate.train.several.members import EnsembleFolder, member_parts, told_members
 from striate.train.several.scores import Scores
 from striate.train.several.series import Part, check_free_for, check_same, next_free, write_series
+from striate.train.summary import SeriesSummary, summarize_series
 
 __all__ = ["Ensemble", "cross_validate", "find_lr", "fit_ensemble", "open_runs"]
 
@@ -47,7 +49,7 @@ class Ensemble:
         path: The folder of the members, as `fit_ensemble` makes it.
 
     Raises:
-        RunError: if it or a member is missing, foreign, damaged or of a newer schema.
+        RunError: if it or a member is missing, unfinished, foreign, damaged or of a newer schema.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -83,6 +85,15 @@ class Ensemble:
         return evaluate_ensemble(
             members, source, split, device=device, skip_bad_images=skip_bad_images, views=views
         )
+
+    def summary(
+        self, split: str = "val", data: str | Path | Source | None = None, *, device: str = "auto"
+    ) -> SeriesSummary:
+        """Return the curves of all members, what each reaches on a split, and what they mistake together, on one page.
+
+        It shows itself in a notebook; ``.save("summary.html")`` or ``.save("summary.png")`` writes a file.
+        """
+        return summarize_series(self.path, data, split, device=device)
 
     def predict(
         self,
@@ -126,6 +137,7 @@ def cross_validate(
     out: str | Path | None = None,
     config: TrainConfig | None = None,
     on_event: OnEvent | None = None,
+    log: Iterable[str] = (),
     **options: Any,
 ) -> CrossValidation:
     """Train ``k`` runs, each on all but one fold of train and val, and measure each on the fold that it lacks.
@@ -141,6 +153,7 @@ def cross_validate(
             free ``runs/<network>-folds-<n>``.
         config: Every other choice; or give its fields as ``options``.
         on_event: Called with each event of each run.
+        log: As for `fit`: each run is told as one of its own, all in one group.
         **options: Fields of `TrainConfig`.
 
     Raises:
@@ -148,15 +161,18 @@ def cross_validate(
         RunError: if ``out`` is something else, or if it is interrupted.
         StriateError: whatever `fit` raises.
     """
+    log = check_readers(log)
     network, source, config = _settled(network, data, config, options)
     parts = fold_parts(source, k, config)
     told = told_folds(source.name, k, config.seed)
     path = _free(out, f"{_name(network)}-folds", FOLDS, told)
     measured = [
         run.evaluate("val", part.source, device=config.device, skip_bad_images=config.images.skip_bad_images)
-        for part, run in _runs(path, network, parts, FOLDS, told, on_event)
+        for part, run in _runs(path, network, parts, FOLDS, told, on_event, log)
     ]
-    done = CrossValidation(path, source.name, config.seed, Scores.of([part.name for part in parts], measured))
+    scores = Scores.of([part.name for part in parts], measured)
+    module = network if isinstance(network, nn.Module) else None
+    done = CrossValidation(path, source.name, config.seed, scores, module)
     write_series(path / FOLDS, done.to_data())
     return done
 
@@ -170,6 +186,7 @@ def fit_ensemble(
     out: str | Path | None = None,
     config: TrainConfig | None = None,
     on_event: OnEvent | None = None,
+    log: Iterable[str] = (),
     **options: Any,
 ) -> Ensemble:
     """Train several runs that differ in their seeds, and with ``bagging`` in their images, and return them together.
@@ -186,6 +203,7 @@ def fit_ensemble(
             ``runs/<network>-members-<n>``.
         config: Every other choice; or give its fields as ``options``.
         on_event: Called with each event of each run.
+        log: As for `fit`: each run is told as one of its own, all in one group.
         **options: Fields of `TrainConfig`.
 
     Raises:
@@ -196,11 +214,12 @@ def fit_ensemble(
     if isinstance(network, nn.Module):
         allowed = "a description or a name, so that every member has weights of its own; see striate.Network"
         raise ConfigError(bad_argument("network", type(network).__name__, allowed))
+    log = check_readers(log)
     described, source, config = _settled(network, data, config, options)
     parts = member_parts(source, members, config, bagging=bagging)
     told = told_members(source, parts, config.seed, bagging=bagging)
     path = _free(out, f"{_name(described)}-members", MEMBERS, told)
-    for _ in _runs(path, described, parts, MEMBERS, told, on_event):
+    for _ in _runs(path, described, parts, MEMBERS, told, on_event, log):
         pass
     return Ensemble(path)
 
@@ -272,6 +291,7 @@ def _runs(
     file: str,
     told: Mapping[str, Any],
     on_event: OnEvent | None,
+    log: Iterable[str],
 ) -> Iterable[tuple[Part, Run]]:
     """Yield each part with its run: as it lies in its folder, or trained now. The first event writes ``file``."""
     reason = ""
@@ -293,9 +313,9 @@ def _runs(
         if folder.exists():
             check_same(RunFolder.open(folder), network, part)
             own = trained if isinstance(trained, nn.Module) else None
-            run = resume(folder, part.source, module=own, on_event=show)
+            run = resume(folder, part.source, module=own, on_event=show, log=log)
         else:
-            run = fit(trained, part.source, out=folder, config=part.config, on_event=show)
+            run = fit(trained, part.source, out=folder, config=part.config, on_event=show, log=log)
         if reason == "interrupted":
             raise RunError(
                 f"interrupted in {part.name} of {len(parts)}; the same command with --out {path} (out=…) goes on there."

@@ -1,12 +1,18 @@
 """``striate train`` with ``--folds``, ``--members``, ``--find-lr``, and what takes an ensemble for a run."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from toys import files_below, tiny, write_split_folder
 
 import striate as st
+from striate.errors import RunError
+from striate.train import Started
+from striate.train.readers import reader, telling
+from striate.train.readers.about import About
+from striate.train.summary import SeriesSummary
 
 
 @pytest.fixture
@@ -38,10 +44,18 @@ def test_folds(striate, given, data, tmp_path):
     assert table[4].split()[0] == "mean"
     assert float(table[4].split()[-1]) == pytest.approx(np.mean(losses), abs=1e-4)
     assert float(table[5].split()[-1]) == pytest.approx(np.std(losses, ddof=1), abs=1e-4)
-    assert table[-1] == f"run folders: {out}"
+    assert table[-2:] == [f"run folders: {out}", f"summary: {out / 'summary.html'}"]
+    page = (out / "summary.html").read_text()
+    assert 'href="fold-2/summary.html"' in page
+    assert (
+        f"{figures['mean']['accuracy']:.2%} ± {figures['sd']['accuracy']:.2%} accuracy over 2 folds" in page
+    )
+    for folder in (out, out / "fold-1", out / "fold-2"):
+        assert (folder / "summary.html").is_file()
+        assert (folder / "summary.png").is_file()
     alone = striate("eval", out / "fold-2", "--split", "val", "--json")
     assert json.loads(alone.out)["loss"] == losses[1]
-    again = striate(*given, "--folds", 2, "--out", out, "--json")
+    again = striate(*given, "--folds", 2, "--out", out, "--json", "--no-summary")
     rows = [json.loads(line) for line in again.out.splitlines()]
     assert [row["event"] for row in rows[:-1]] == ["Finished", "Finished"]
     assert rows[-1] | {"schema": 1} == figures
@@ -61,7 +75,9 @@ def test_members(striate, given, data, tmp_path):
         "±",
         "together",
         "ensemble:",
+        "summary:",
     ]
+    assert table[-1] == f"summary: {out / 'summary.html'}"
     measured = striate("eval", out, "--split", "val", "--json")
     figures = json.loads(measured.out)
     assert figures == json.loads(json.dumps(st.Ensemble(out).evaluate("val").to_data()))
@@ -72,9 +88,85 @@ def test_members(striate, given, data, tmp_path):
     image = data / "test" / "cat" / "1.png"
     predicted = json.loads(striate("predict", out, image, "--json").out)
     assert predicted == [p.to_data() for p in st.Ensemble(out).predict([image])]
+    again = striate(*given, "--members", 2, "--bagging", "--out", out, "--json", "--no-summary")
+    assert json.loads(again.out.splitlines()[-1]) == {"ensemble": str(out)} | figures
+
+
+def test_a_report_of_several_runs(striate, failure, given, data, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    striate(*given, "--folds", 2, "--out", "cv", "--no-summary")
+    assert not list(tmp_path.rglob("cv/**/summary.*"))
+    done = striate("report", "cv")
+    assert (done.status, done.err, done.out) == (0, "", "summary: cv/summary.html\nsummary: cv/summary.png\n")
+    done = striate("report", "cv", "--data", data, "--out", "x.html")
+    assert done.out == "summary: x.html\n"
+    assert "href" not in (tmp_path / "x.html").read_text()  # the runs have no pages
+    text = failure("report", "cv", "--split", "test")
+    assert text.startswith("split='test': must be 'val', of folds.")
+    assert failure("report", data).endswith("not a run folder; it has no run.yaml.")
+
+
+def test_members_that_are_missing(striate, failure, given, data, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    striate(*given, "--members", 3, "--out", "e", "--no-summary")
+    for name in ("member-1", "member-3"):
+        (tmp_path / "e" / name).rename(tmp_path / name)
+    how = "The command that began it, given again with --out e (out=…), goes on there."
+    image = data / "test" / "cat" / "1.png"
+    for words in (("eval", "e"), ("predict", "e", image)):
+        assert failure(*words) == f"e: member-1, member-3 are missing. {how}"
+    done = striate("report", "e", "--out", "x.html")
+    assert (done.status, done.err) == (0, "")
+    assert done.out.splitlines()[1:] == [f"Not counted: member-1, member-3 (not begun). {how}"]
+    assert "of 1 of 3 members" in (tmp_path / "x.html").read_text()
+    assert striate(*given, "--members", 3, "--out", "e", "--no-summary").status == 0
+    assert striate("eval", "e").status == 0
+
+
+def test_a_page_that_cannot_be_written_does_not_fail_the_runs(striate, given, tmp_path, monkeypatch):
+    def full(self):
+        raise RunError("the disk is full.")
+
+    monkeypatch.setattr(SeriesSummary, "save_in_folder", full)
+    done = striate(*given, "--folds", 2, "--out", tmp_path / "cv")
+    assert (done.status, done.err) == (0, "warning: no summary was written: the disk is full.\n")
+    assert done.out.endswith(f"run folders: {tmp_path / 'cv'}\n")
+
+
+class Listener:
+    """A tracker that keeps what it is told of each run."""
+
+    heard = ()
+
+    def show(self, event):
+        if isinstance(event, Started):
+            about = About.of(event)
+            Listener.heard += ((about.group, about.name),)
+
+    def close(self):
+        """Nothing is left to tell."""
+
+
+def test_trackers_are_told_of_each_run(striate, failure, given, tmp_path, monkeypatch):
+    monkeypatch.setattr(telling, "new_reader", lambda name: Listener())
+    monkeypatch.setattr(reader, "find_spec", lambda name: SimpleNamespace(origin=name))
+    striate(*given, "--folds", 2, "--out", tmp_path / "cv", "--log", "mlflow", "--no-summary")
+    striate(*given, "--members", 2, "--out", tmp_path / "e", "--log", "wandb", "--no-summary")
+    striate(*given, "--out", tmp_path / "alone", "--log", "wandb", "--no-summary")
+    assert Listener.heard == (
+        ("cv", "cv/fold-1"),
+        ("cv", "cv/fold-2"),
+        ("e", "e/member-1"),
+        ("e", "e/member-2"),
+        (None, "alone"),
+    )
+    text = failure(*given, "--find-lr", "--log", "mlflow", status=2)
     assert (
-        json.loads(striate(*given, "--members", 2, "--bagging", "--out", out, "--json").out.splitlines()[-1])
-        == {"ensemble": str(out)} | figures
+        text
+        == "--log and --find-lr do not go together; trackers are told of runs, and --find-lr leaves none."
+    )
+    assert failure(*given, "--folds", 2, "--log", "mlfow", status=2).startswith(
+        "--log: unknown tracker 'mlfow'."
     )
 
 

@@ -419,8 +419,10 @@ def test_the_commands(striate, failure, tmp_path, monkeypatch):
     assert failure("train", "net.yaml", *words, "--log", "mlfow", status=2) == (
         "--log: unknown tracker 'mlfow'. Did you mean 'mlflow'? Known: mlflow, wandb."
     )
-    text = failure("train", "net.yaml", *words, "--folds", 3, "--log", "mlflow", status=2)
-    assert text == "--log and --folds do not go together; trackers are told of a single run."
+    text = failure("train", "net.yaml", *words, "--sanity", "--log", "mlflow", status=2)
+    assert (
+        text == "--log and --sanity do not go together; trackers are told of runs, and --sanity leaves none."
+    )
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from striate.cli.arguments import UsageError
 from striate.cli.console import say
+from striate.cli.telling import plain_reader_warnings, write_series_summary
 from striate.errors import ConfigError
 from striate.spec import Network
 from striate.spec.files import write
@@ -18,9 +20,26 @@ from striate.train.events import Event, Started
 if TYPE_CHECKING:
     from striate.data import Source
 
-__all__ = ["check_modes", "show_folds", "show_members", "show_rates"]
+__all__ = ["Told", "check_modes", "show_folds", "show_members", "show_rates"]
 
 _MODES = ("--resume", "--prove-resume", "--folds", "--members", "--find-lr", "--sanity")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """How several runs are told of.
+
+    Attributes:
+        show: Takes each event of each run.
+        as_json: Print figures as JSON.
+        log: Trackers that are told of each run.
+        summary: Write the page of each run, and of all.
+    """
+
+    show: Callable[[Event], None]
+    as_json: bool
+    log: Sequence[str]
+    summary: bool
 
 
 def check_modes(given: Mapping[str, object]) -> None:
@@ -66,26 +85,27 @@ def show_folds(
     config: TrainConfig,
     k: int,
     out: Path | None,
-    show: Callable[[Event], None],
-    *,
-    as_json: bool,
+    told: Told,
 ) -> None:
-    """Cross-validate, telling of each run, and print what the folds reached.
+    """Cross-validate, telling of each run, print what the folds reached, and put it on a page.
 
     Raises:
         UsageError: if the images cannot be divided into so many folds.
     """
     from striate.several import cross_validate
 
-    told = show if as_json else _headed(show)
+    show = told.show if told.as_json else _headed(told.show)
     try:
-        done = cross_validate(network, data, k, out=out, config=config, on_event=told)
+        with plain_reader_warnings():
+            done = cross_validate(network, data, k, out=out, config=config, on_event=show, log=told.log)
     except ConfigError as error:
         words = str(error)
         if not words.startswith(f"folds={k}: "):
             raise
         raise UsageError(words.replace(f"folds={k}: ", f"--folds {k}: ", 1)) from None
-    say(json.dumps(done.to_data()) if as_json else f"\n{done}")
+    say(json.dumps(done.to_data()) if told.as_json else f"\n{done}")
+    if told.summary:
+        write_series_summary(lambda: done.summary(data, device=config.device), quiet=told.as_json)
 
 
 def show_members(
@@ -94,22 +114,26 @@ def show_members(
     config: TrainConfig,
     k: int,
     out: Path | None,
-    show: Callable[[Event], None],
+    told: Told,
     *,
     bagging: bool,
-    as_json: bool,
 ) -> None:
-    """Train an ensemble, telling of each run, and print what the members and all together reach on val."""
+    """Train an ensemble, telling of each run, print what members and all reach on val, and put it on a page."""
     from striate.several import fit_ensemble
 
-    told = show if as_json else _headed(show)
-    ensemble = fit_ensemble(network, data, k, bagging=bagging, out=out, config=config, on_event=told)
+    show = told.show if told.as_json else _headed(told.show)
+    with plain_reader_warnings():
+        ensemble = fit_ensemble(
+            network, data, k, bagging=bagging, out=out, config=config, on_event=show, log=told.log
+        )
     skip = config.images.skip_bad_images
     measured = ensemble.evaluate("val", data, device=config.device, skip_bad_images=skip)
-    if as_json:
+    if told.as_json:
         say(json.dumps({"ensemble": str(ensemble.path)} | measured.to_data()))
     else:
         say("\n".join(["", "on val:", *measured.table(), f"ensemble: {ensemble.path}"]))
+    if told.summary:
+        write_series_summary(lambda: ensemble.summary(data=data, device=config.device), quiet=told.as_json)
 
 
 def _headed(show: Callable[[Event], None]) -> Callable[[Event], None]:

@@ -17,7 +17,7 @@ from striate.cli.loading import quickly
 from striate.cli.processes import check_processes, to_launch
 from striate.cli.resuming import resumed, show_proof
 from striate.cli.sanity import show_sanity
-from striate.cli.several_runs import check_modes, show_folds, show_members, show_rates
+from striate.cli.several_runs import Told, check_modes, show_folds, show_members, show_rates
 from striate.cli.telling import LOG_HELP, check_log, plain_reader_warnings, write_summary
 from striate.cli.warnings import Warnings
 from striate.train.distributed import World
@@ -83,7 +83,9 @@ def command(
     log: Annotated[list[str] | None, typer.Option(metavar="TRACKER", help=LOG_HELP)] = None,
     summary: Annotated[
         bool,
-        typer.Option("--summary/--no-summary", help="Write summary.html and summary.png of a single run."),
+        typer.Option(
+            "--summary/--no-summary", help="Write summary.html and summary.png, of several runs too."
+        ),
     ] = True,
     **options: Any,
 ) -> None:
@@ -113,7 +115,7 @@ def command(
     }
     check_modes(modes | {"--bagging": bagging, "--plot": plot, "--out": out, "--input": input})
     single = {flag for flag, value in modes.items() if value} - {"--resume"}
-    check_log(log or (), next(iter(single), None))
+    check_log(log or (), next(iter(single - {"--folds", "--members"}), None))
     check_processes(nproc, next(iter(single), None))
     processes = to_launch(nproc)
     if processes > 1 and resume is not None:
@@ -153,11 +155,12 @@ def command(
     if find_lr:
         show_rates(described, source, config, plot, as_json=as_json)
         return
+    told = Told(show=show, as_json=as_json, log=log or (), summary=summary)
     if folds is not None:
-        show_folds(described, source, config, folds, out, show, as_json=as_json)
+        show_folds(described, source, config, folds, out, told)
         return
     if members is not None:
-        show_members(described, source, config, members, out, show, bagging=bagging, as_json=as_json)
+        show_members(described, source, config, members, out, told, bagging=bagging)
         return
     with plain_reader_warnings():
         run = fit(described, source, out=out, config=config, on_event=show, log=log or ())

@@ -10,7 +10,7 @@ import pytest
 from toys import message_of, quick, tiny, toy_source, trained
 
 import striate as st
-from striate import run
+from striate import fitting
 from striate.errors import ConfigError
 from striate.train import Finished, RunFolder, StepDone, TrainConfig, Validated
 from striate.train.readers import Readers, ReaderWarning, check_readers, reader, telling
@@ -185,6 +185,40 @@ def test_a_resumed_run_goes_on_in_wandb(tmp_path):
     assert ids == {reader.kept_id(tmp_path / "run", "wandb")}
 
 
+@TOLERANT
+def test_folds_are_one_group_in_mlflow(store, tmp_path):
+    done = st.cross_validate(
+        tiny(), toy_source(), 2, out=tmp_path / "cv", config=quick(epochs=1.0), log=["mlflow"]
+    )
+    runs = sorted(mlflow_runs(store, tmp_path), key=lambda run: run.info.run_name)
+    assert [run.info.run_name for run in runs] == ["cv/fold-1", "cv/fold-2"]
+    for run, i in zip(runs, (1, 2), strict=True):
+        assert run.info.status == "FINISHED"
+        assert run.data.tags["striate.series"] == "cv"
+        assert run.data.params["data.source"] == f"fold:{i}/2@0:toy"
+        assert run.data.metrics["final/best_accuracy"] == done.scores.figures["accuracy"][i - 1]
+    st.cross_validate(tiny(), toy_source(), 2, out=tmp_path / "cv", config=quick(epochs=1.0), log=["mlflow"])
+    assert len(mlflow_runs(store, tmp_path)) == 2  # nothing is told of what is done
+
+
+@TOLERANT
+@pytest.mark.usefixtures("offline")
+def test_members_are_one_group_in_wandb(tmp_path):
+    st.fit_ensemble(tiny(), toy_source(), 2, out=tmp_path / "e", config=quick(epochs=0.4), log=["wandb"])
+    for i in (1, 2):
+        (file,) = (tmp_path / "e" / f"member-{i}").rglob("*.wandb")
+        (run,) = [record.run for record in finished_records(file) if record.HasField("run")]
+        assert (run.display_name, run.run_group) == (f"e/member-{i}", "e")
+
+
+def test_several_runs_want_the_package_before_they_begin(monkeypatch, tmp_path):
+    monkeypatch.setattr(reader, "find_spec", lambda name: None)
+    for call in (st.cross_validate, st.fit_ensemble):
+        text = message_of(ConfigError, call, tiny(), toy_source(), 2, out=tmp_path / "e", log=["wandb"])
+        assert text == "log='wandb' needs a package that is missing: pip install 'striate[wandb]'."
+    assert not (tmp_path / "e").exists()
+
+
 def test_no_such_reader():
     text = message_of(ConfigError, check_readers, ["mlfow"])
     assert text == "unknown log 'mlfow'. Did you mean 'mlflow'? Known: mlflow, wandb."
@@ -313,7 +347,7 @@ def test_what_the_user_reads_with_comes_first(monkeypatch, tmp_path):
         def show(self, event):
             told.append(("tracker", event))
 
-    monkeypatch.setattr(run, "Readers", Recorded)
+    monkeypatch.setattr(fitting, "Readers", Recorded)
     st.fit(
         tiny(),
         toy_source(),

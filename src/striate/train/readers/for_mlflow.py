@@ -26,7 +26,8 @@ _TEXT = 500
 class MlflowReader:
     """One MLflow run for one run folder, in the experiment ``striate`` or that of ``MLFLOW_EXPERIMENT_NAME``.
 
-    Metrics are sent every two seconds, and at each validation.
+    Those of a series have its folder as their tag ``striate.series``. Metrics are sent every two seconds, and at each
+    validation.
     """
 
     def __init__(self) -> None:
@@ -89,7 +90,9 @@ class MlflowReader:
         found = self._client.get_experiment_by_name(name)
         experiment = found.experiment_id if found else self._client.create_experiment(name)
         tags = {f"striate.{key}": value for key, value in about.tags.items()}
-        run = self._client.create_run(experiment, tags=tags, run_name=about.folder.name)
+        if about.group is not None:
+            tags["striate.series"] = about.group  # MLflow's page groups runs by any tag
+        run = self._client.create_run(experiment, tags=tags, run_name=about.name)
         params = [Param(key, str(value)[:_TEXT]) for key, value in about.settings.items()]
         for start in range(0, len(params), _PARAMS):
             self._client.log_batch(run.info.run_id, params=params[start : start + _PARAMS])

@@ -19,7 +19,8 @@ _TAG = 64
 class WandbReader:
     """One W&B run for one run folder, in the project ``striate`` or that of ``WANDB_PROJECT``.
 
-    What it writes lies in ``readers/`` of the run folder, unless ``WANDB_DIR`` says otherwise.
+    Those of a series are in one group. What it writes lies in ``readers/`` of the run folder, unless ``WANDB_DIR`` says
+    otherwise.
     """
 
     def __init__(self) -> None:
@@ -42,7 +43,8 @@ class WandbReader:
             project=os.environ.get("WANDB_PROJECT", "striate"),
             dir=os.environ.get("WANDB_DIR", str(about.folder / "readers")),
             id=known,
-            name=about.folder.name,
+            name=about.name,
+            group=about.group,
             config=about.settings | about.tags,
             tags=[about.tags["network"][:_TAG], about.tags["fingerprint"][:_TAG]],
             resume="allow" if known and os.environ.get("WANDB_MODE") != "offline" else None,

@@ -28,7 +28,7 @@ from striate.train.metrics import (
 from striate.train.prepare import resolve_device
 from striate.train.several.scores import Scores
 
-__all__ = ["EnsembleEvaluation", "check_members", "evaluate_ensemble"]
+__all__ = ["EnsembleEvaluation", "answers", "check_members", "evaluate_ensemble", "evaluate_members"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -92,6 +92,22 @@ def evaluate_ensemble(
         DataError: if they were trained on different data and ``data`` names none; and as `evaluate_run`.
         ConfigError: if there are no such views.
     """
+    together, alone = evaluate_members(
+        members, data, split, device=device, skip_bad_images=skip_bad_images, views=views
+    )
+    return EnsembleEvaluation(together, Scores.of([member.path.name for member in members], alone))
+
+
+def evaluate_members(
+    members: Sequence[RunFolder],
+    data: str | Path | Source | None,
+    split: str,
+    *,
+    device: str,
+    skip_bad_images: bool,
+    views: str = "center",
+) -> tuple[Evaluation | LabelEvaluation, list[Evaluation | LabelEvaluation]]:
+    """Return the measures of the mean answer of runs, and of each alone; see `evaluate_ensemble`."""
     check_members(members)
     check_views(views)
     first = members[0]
@@ -103,7 +119,7 @@ def evaluate_ensemble(
             )
     where = resolve_device(device)
     source = opened(first.record.data, first.record.fingerprint, data)
-    answers: list[Tensor] = []
+    given: list[Tensor] = []
     loaded = None
     for member in members:
         preprocess = with_room(member.record.preprocess, views)
@@ -111,18 +127,21 @@ def evaluate_ensemble(
         if wanted != loaded:  # else the images of the member before serve
             loaded = wanted
             dataset = data_of(member.record, source, split, preprocess, skip_bad_images=skip_bad_images)
-        answers.append(_answers(member.module(), dataset, preprocess, where, views))
+        given.append(answers(member.module(), dataset, preprocess, where, views))
 
     def measured(logits: Tensor) -> Evaluation | LabelEvaluation:
         return scored([logits], dataset.targets, first.record.class_names, split, dataset.skipped)
 
-    alone = Scores.of([member.path.name for member in members], [measured(logits) for logits in answers])
-    together = mean_answer(answers, several_labels=dataset.targets.ndim > 1)
-    return EnsembleEvaluation(measured(together), alone)
+    alone = [measured(logits) for logits in given]
+    return measured(mean_answer(given, several_labels=dataset.targets.ndim > 1)), alone
 
 
-def _answers(
-    module: nn.Module, dataset: AnyDataset, preprocess: Preprocess, where: torch.device, views: str
+def answers(
+    module: nn.Module,
+    dataset: AnyDataset,
+    preprocess: Preprocess,
+    where: torch.device,
+    views: str = "center",
 ) -> Tensor:
     """Return the logits of all images, ``(N, K)``."""
     several = dataset.targets.ndim > 1

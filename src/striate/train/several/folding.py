@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 from typing import Any
+
+from torch import nn
 
 from striate.data import FoldSource, Source
 from striate.data.sources.folding import check_fold_count
 from striate.train.config import TrainConfig
 from striate.train.several.scores import Scores
 from striate.train.several.series import Part
+from striate.train.several.series_folder import FOLDS_KIND
+from striate.train.summary import SeriesSummary, summarize_series
 
 __all__ = ["CrossValidation", "fold_parts", "told_folds"]
 
@@ -26,12 +30,26 @@ class CrossValidation:
         data: What was divided.
         seed: Of the division.
         scores: Of each run on its fold.
+        module: What was trained, if it was a module of the user's own.
     """
 
     path: Path
     data: str
     seed: int
     scores: Scores
+    module: nn.Module | None = field(default=None, compare=False)
+
+    def summary(self, data: str | Path | Source | None = None, *, device: str = "auto") -> SeriesSummary:
+        """Return the curves of all runs, what each reached, and what they mistake, on one page.
+
+        Each image is answered once, by the run that lacks its fold. The page shows itself in a notebook;
+        ``.save("folds.html")`` or ``.save("folds.png")`` writes a file.
+
+        Args:
+            data: What was divided; None means where it was.
+            device: Where to compute.
+        """
+        return summarize_series(self.path, data, module=self.module, device=device)
 
     def to_data(self) -> dict[str, Any]:
         """Return the result as it stands in ``folds.json``."""
@@ -49,7 +67,7 @@ class CrossValidation:
 
 def told_folds(data: str, k: int, seed: int) -> dict[str, Any]:
     """Return what ``folds.json`` says from the beginning."""
-    return {"kind": "striate folds", "data": data, "folds": k, "seed": seed}
+    return {"kind": FOLDS_KIND, "data": data, "folds": k, "seed": seed}
 
 
 def fold_parts(source: Source, k: int, config: TrainConfig) -> Sequence[Part]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from striate.train.metrics import Evaluation, LabelEvaluation
 
-__all__ = ["Scores"]
+__all__ = ["Scores", "shown"]
 
 _FIGURES = {  # each with the head of its column
     "mean_average_precision": "mean AP",
@@ -40,6 +40,26 @@ class Scores:
         names = [name for name in _FIGURES if hasattr(evaluations[0], name)]
         figures = {name: tuple(getattr(each, name) for each in evaluations) for name in names}
         return cls(tuple(runs), tuple(each.images for each in evaluations), figures)
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> Scores | None:
+        """Read what `to_data` gave; None if it is not there, or damaged."""
+        rows = data.get("runs")
+        if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
+            return None
+        names = [name for name in _FIGURES if name in rows[0]]
+        try:
+            figures = {name: tuple(float(row[name]) for row in rows) for name in names}
+            return cls(
+                tuple(str(row["run"]) for row in rows), tuple(int(row["images"]) for row in rows), figures
+            )
+        except (KeyError, TypeError, ValueError, OverflowError):
+            return None
+
+    @property
+    def heads(self) -> Mapping[str, str]:
+        """Of each figure the head of its column."""
+        return {name: _FIGURES[name] for name in self.figures}
 
     @property
     def mean(self) -> Mapping[str, float]:
@@ -78,5 +98,11 @@ class Scores:
         return rows
 
     def _cells(self, figures: Mapping[str, float | None]) -> str:
-        shown = (f"{value:.4f}" if name == "loss" else f"{value:.2%}" for name, value in figures.items())
-        return "".join(f"  {text:>8}" for text in shown)
+        return "".join(f"  {shown(name, value):>8}" for name, value in figures.items())
+
+
+def shown(name: str, value: float | None) -> str:
+    """Write a figure as it stands in a table."""
+    if value is None:
+        return "–"
+    return f"{value:.4f}" if name == "loss" else f"{value:.2%}"

@@ -1,6 +1,8 @@
-"""The summary of a run on one page: its curves, what it confuses, how far it can be believed, how it was made."""
+"""The summary of a run, or of several, on one page: curves, confusions, how far it can be believed, how it was made."""
 
+from striate.train.summary.series import SeriesSummary
 from striate.train.summary.summarizing import summarize
+from striate.train.summary.summarizing_series import summarize_series
 from striate.train.summary.summary import Summary
 
-__all__ = ["Summary", "summarize"]
+__all__ = ["SeriesSummary", "Summary", "summarize", "summarize_series"]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from striate.data.check.page_parts import escaped
 from striate.train.metrics import Bin
 from striate.train.summary.scales import Scale, fitting
 
-__all__ = ["Curve", "calibration", "curves", "round_percent"]
+__all__ = ["Curve", "Tell", "calibration", "curves", "round_percent", "spread_chart"]
 
 _WIDE, _HIGH = 440, 236
 _LEFT, _RIGHT, _TOP, _BOTTOM = 50, 430, 12, 202
@@ -21,13 +21,18 @@ Tell = Callable[[float], str]
 
 @dataclass(frozen=True, kw_only=True)
 class Curve:
-    """A curve with the number of its color; ``dots`` marks each of its points."""
+    """A curve with the number of its color; ``dots`` marks each of its points.
+
+    A ``thin`` one is one of many, and says its name where a pointer rests on it; ``kept`` is its point to mark.
+    """
 
     name: str
     color: int
     xs: Sequence[float]
     ys: Sequence[float]
     dots: bool = False
+    thin: bool = False
+    kept: tuple[float, float] | None = None
 
 
 def curves(
@@ -90,17 +95,64 @@ def calibration(bins: Sequence[Bin], title: str) -> str:
     return _svg(title, parts)
 
 
+def spread_chart(
+    title: str,
+    values: Sequence[tuple[int, str, float]],
+    spread: tuple[float, float],
+    together: float | None,
+) -> str:
+    """Draw a share that each of several runs reached, and where their mean and standard deviation are.
+
+    Args:
+        title: What is drawn.
+        values: Of each run its number, its name and its share.
+        spread: Mean and standard deviation.
+        together: What all reach together, if that is another thing than the mean.
+    """
+    mean, deviation = spread
+    most = max(number for number, _, _ in values)
+    across = Scale(0.0, most + 1.0, _LEFT, _RIGHT)
+    known = [mean - deviation, mean + deviation, *(value for _, _, value in values)]
+    up = fitting([*known, mean if together is None else together], _BOTTOM, _TOP, zero=False)
+    most_share = max([1.0, *filter(math.isfinite, known)]) + 0.04 * (up.high - up.low)
+    up = replace(up, high=min(up.high, most_share))  # no shares above 100 % where all are near it
+    parts = [*_axes(across, up, lambda share: f"{100 * share:.4g}%", "run", whole=most)]
+    if math.isfinite(mean + deviation):
+        top, bottom = up(mean + deviation), up(mean - deviation)
+        wide = f'x="{_LEFT}" width="{_RIGHT - _LEFT}"'
+        parts.append(f'<rect class="band" {wide} y="{top:.1f}" height="{bottom - top:.1f}"/>')
+        parts.append(_level(up(mean), 1, f"mean {mean:.2%}, standard deviation {deviation:.2%}"))
+    if together is not None and math.isfinite(together):
+        parts.append(_level(up(together), 2, f"together {together:.2%}"))
+    for number, name, value in values:
+        if math.isfinite(value):
+            words = escaped(f"{name}: {value:.2%}")
+            parts.append(
+                f'<circle class="dot s0" cx="{across(number):.1f}" cy="{up(value):.1f}" r="4"><title>{words}</title>'
+                "</circle>"
+            )
+    return _svg(title, parts)
+
+
+def _level(y: float, color: int, words: str) -> str:
+    drawn = f'<line class="curve c{color}" x1="{_LEFT}" x2="{_RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
+    return f"<g><title>{escaped(words)}</title>{drawn}</g>"
+
+
 def _svg(title: str, parts: Iterable[str]) -> str:
     name = escaped(title)
     return f'<svg class="chart" viewBox="0 0 {_WIDE} {_HIGH}" role="img" aria-label="{name}">{"".join(parts)}</svg>'
 
 
-def _axes(across: Scale, up: Scale, tell: Tell, below: str, *, percent: bool = False) -> Iterator[str]:
+def _axes(
+    across: Scale, up: Scale, tell: Tell, below: str, *, percent: bool = False, whole: int | None = None
+) -> Iterator[str]:
+    """Draw both axes; the lower is of shares if ``percent``, and of the numbers 1 to ``whole`` if that is given."""
     for value in up.ticks():
         y = up(value)
         yield f'<line class="grid" x1="{_LEFT}" x2="{_RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
         yield f'<text x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{escaped(tell(value))}</text>'
-    for value in across.ticks(6):
+    for value in across.ticks(6) if whole is None else range(1, whole + 1, math.ceil(whole / 12)):
         words = round_percent(value) if percent else f"{value:g}"
         yield f'<text x="{across(value):.1f}" y="{_BOTTOM + 17}" text-anchor="middle">{words}</text>'
     yield f'<line class="axis" x1="{_LEFT}" x2="{_RIGHT}" y1="{_BOTTOM}" y2="{_BOTTOM}"/>'
@@ -112,15 +164,18 @@ def _curve(curve: Curve, across: Scale, up: Scale, tell: Tell) -> Iterator[str]:
     for known, run in groupby(points, lambda point: math.isfinite(point[1])):
         if known:
             places = " ".join(f"{across(x):.1f},{up(y):.1f}" for x, y in run)
-            yield f'<polyline class="curve c{curve.color}" points="{places}"/>'
-    if curve.dots or len(points) == 1:
-        for x, y in points:
-            if math.isfinite(y):
-                words = escaped(f"{curve.name}, epoch {x:.3g}: {tell(y)}")
-                yield (
-                    f'<circle class="dot s{curve.color}" cx="{across(x):.1f}" cy="{up(y):.1f}" r="2.6">'
-                    f"<title>{words}</title></circle>"
-                )
+            drawn = (
+                f'<polyline class="curve c{curve.color}{" thin" if curve.thin else ""}" points="{places}"/>'
+            )
+            yield f"<g><title>{escaped(curve.name)}</title>{drawn}</g>" if curve.thin else drawn
+    marked = points if curve.dots or len(points) == 1 else [] if curve.kept is None else [curve.kept]
+    for x, y in marked:
+        if math.isfinite(y):
+            words = escaped(f"{curve.name}, epoch {x:.3g}: {tell(y)}")
+            yield (
+                f'<circle class="dot s{curve.color}" cx="{across(x):.1f}" cy="{up(y):.1f}" r="2.6">'
+                f"<title>{words}</title></circle>"
+            )
 
 
 def round_percent(share: float) -> str:

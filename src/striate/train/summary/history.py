@@ -13,7 +13,10 @@ import numpy as np
 from striate.errors import RunError
 from striate.train.log import read_events
 
-__all__ = ["History", "Measured", "read_history", "smoothed"]
+__all__ = ["CUT_SHORT", "History", "Measured", "read_history", "smoothed"]
+
+CUT_SHORT = "still running, or cut short"
+"""How a run ended that did not say so."""
 
 _WINDOWS = 40
 _LARGEST = 1e30  # that is drawn
@@ -163,7 +166,7 @@ class _Reading:
             params=params if isinstance(params, int) else None,
             seconds=self.seconds,
             images_per_second=float(np.median(speeds)) if len(speeds) else None,
-            ending=self.ending or "still running, or cut short",
+            ending=self.ending or CUT_SHORT,
             notes=tuple(dict.fromkeys(self.notes)),
             measure=self.measure,
         )

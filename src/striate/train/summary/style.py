@@ -20,8 +20,13 @@ STYLE = """
 .striate-check .curve { fill: none; stroke-width: 2; stroke-linejoin: round; stroke-linecap: round; }
 .striate-check .c0 { stroke: var(--s0); } .striate-check .c1 { stroke: var(--s1); }
 .striate-check .c2 { stroke: var(--s2); } .striate-check .c3 { stroke: var(--s3); }
+.striate-check .curve.thin { stroke-width: 1.3; opacity: .5; }
+.striate-check g:hover > .curve.thin { stroke-width: 2.6; opacity: 1; }
+.striate-check .band { fill: var(--s1); opacity: .16; }
 .striate-check .best { fill: var(--card); stroke: var(--good); stroke-width: 2.5; }
 .striate-check .legend i.ring { background: none; border: 2.5px solid var(--good); border-radius: 50%; }
+.striate-check .legend i.line { height: 2px; vertical-align: 4px; opacity: .6; }
+.striate-check .legend i.dot { width: 8px; height: 8px; border-radius: 50%; }
 .striate-check table { border-collapse: collapse; font-size: 13.5px; font-variant-numeric: tabular-nums; }
 .striate-check caption { text-align: left; color: var(--quiet); font-size: 13px; padding-bottom: 10px; }
 .striate-check .scroll { overflow-x: auto; position: relative; }
@@ -33,6 +38,13 @@ STYLE = """
 .striate-check table.rows .t { text-align: left; padding-left: 0; white-space: normal; overflow-wrap: anywhere;
   min-width: 4.5em; }
 .striate-check table.rows .t + .t { padding-left: 16px; }
+.striate-check table.rows tr.all th, .striate-check table.rows tr.all td { font-weight: 620; }
+.striate-check table.rows tr.first th, .striate-check table.rows tr.first td { border-top: 2px solid var(--rule); }
+.striate-check table.rows .name { white-space: nowrap; }
+.striate-check table.rows .state { color: var(--quiet); padding-left: 28px; }
+.striate-check .panel > p.quiet { margin-top: 12px; font-size: 14px; overflow-wrap: anywhere; }
+.striate-check .under { margin: -8px auto 14px; font-size: 14px; }
+.striate-check a { color: var(--note); }
 .striate-check table.rows .bar { width: 22%; min-width: 70px; }
 .striate-check table.rows .bar i { display: block; height: 8px; border-radius: 2px; background: var(--s0);
   min-width: 1px; }

@@ -6,16 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from striate.analyze import analyze, macs_text
-from striate.errors import ConfigError, DescriptionError, RunError
-from striate.spec.files import write
 from striate.train.check.pace import duration
 from striate.train.folder import RunRecord
 from striate.train.metrics import Evaluation, LabelEvaluation
 from striate.train.summary.history import History
+from striate.train.summary.saving import FORMATS, save_summary
 
-__all__ = ["Summary"]
-
-_FORMATS = (".html", ".png")
+__all__ = ["Summary", "epoch_text"]
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
@@ -67,7 +64,7 @@ class Summary:
         best = self.history.best
         if best is None:
             return "No validation yet"
-        epoch = f"{best.epoch:.2g}" if best.epoch < 1 else f"{best.epoch:.0f}"
+        epoch = epoch_text(best.epoch)
         of = f"{self.history.planned_epochs:g}"
         return f"Best val {self.history.measure} {best.accuracy:.2%}, at epoch {epoch} of {of}"
 
@@ -95,27 +92,19 @@ class Summary:
             ConfigError: if the name ends otherwise.
             RunError: if it cannot be written; what stood there before is kept.
         """
-        path = Path(path)
-        suffix = path.suffix.lower()
-        if suffix not in _FORMATS:
-            raise ConfigError(f"{path}: must end with {' or '.join(_FORMATS)}, which say how it is written.")
-        if suffix == ".html":
-            made: str | bytes = self.html
-        else:
-            from striate.train.summary.picture import picture
-
-            made = picture(self)
-        try:
-            write(path, made)
-        except DescriptionError as error:
-            raise RunError(str(error)) from None
+        save_summary(Path(path), lambda: self.html, self._picture)
 
     def save_in_run(self) -> tuple[Path, ...]:
         """Write ``summary.html`` and ``summary.png`` into the run folder, and return their paths; see `save`."""
-        files = tuple(self.path / f"summary{suffix}" for suffix in _FORMATS)
+        files = tuple(self.path / f"summary{suffix}" for suffix in FORMATS)
         for file in files:
             self.save(file)
         return files
+
+    def _picture(self) -> bytes:
+        from striate.train.summary.picture import picture
+
+        return picture(self)
 
     def __str__(self) -> str:
         measured = (
@@ -129,3 +118,8 @@ class Summary:
         from striate.train.summary.page import body
 
         return body(self)
+
+
+def epoch_text(epoch: float) -> str:
+    """Write an epoch as it is counted: a part of the first with two digits, later ones whole."""
+    return f"{epoch:.2g}" if epoch < 1 else f"{epoch:.0f}"

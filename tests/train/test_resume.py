@@ -7,6 +7,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
+import yaml
 from cut_runs import OPTIONS, STEPS, begun, files, last, rows
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from toys import NAMES, message_of, quick, stripes, tiny, toy_source, write_split_folder
@@ -146,6 +147,55 @@ def test_a_checkpoint_of_more_steps_than_there_are(tmp_path):
     Checkpoint(Progress(10**9), state.tensors, state.groups).write(last(path))
     text = message_of(RunError, resume, path, toy_source())
     assert text == f"{path}: its checkpoint is of step 1,000,000,000 of 12."
+
+
+EDITED = {  # a path into run.yaml, what is put there, and what is told
+    "training optimizer lr": (0.003, "it says optimizer.lr=0.003, and the run was trained with 0.002"),
+    "training averaging ema": (None, "it says averaging.ema=null, and the run was trained with 0.8"),
+    "training schedule name": (
+        "constant",
+        'it says schedule.name="constant", and the run was trained with "cosine"',
+    ),
+    "training optimizer betas": (
+        [0.9, 0.9],
+        "it says optimizer.betas=[0.9, 0.9], and the run was trained with [0.9, 0.999]",
+    ),
+    "plan precision": ("bf16", 'it says plan.precision="bf16", and the run was trained with "fp32"'),
+    "network body 1": ("Tanh", "its network is another one"),
+    "network body 0 Conv out_channels": (5, "its network is another one"),
+    "preprocess steps 0 standardize mean 0": (0.5, "its preprocess is another one"),
+}
+
+
+@pytest.mark.parametrize("place", EDITED)
+def test_a_run_yaml_that_was_edited(tmp_path, place):
+    path = begun(tmp_path / "run", 5)
+    text = (path / "run.yaml").read_text()
+    data = yaml.safe_load(text)
+    new, what = EDITED[place]
+    *outer, key = [int(word) if word.isdigit() else word for word in place.split()]
+    part = data
+    for word in outer:
+        part = part[word]
+    assert part[key] != new
+    part[key] = new
+    (path / "run.yaml").write_text(yaml.safe_dump(data, sort_keys=False))
+    before = files(path)
+    assert message_of(RunError, resume, path, toy_source()) == (
+        f"{path}: its run.yaml has changed since its checkpoint was written: {what}. A run goes on as it began; "
+        "put that back, or train anew."
+    )
+    assert files(path) == before
+    (path / "run.yaml").write_text(text)
+    assert isinstance(list(resume(path, toy_source()))[-1], Finished)
+
+
+def test_a_checkpoint_that_does_not_say_what_it_was_made_of(tmp_path):
+    path = begun(tmp_path / "run", 5)
+    state = Checkpoint.read(last(path))
+    assert state.made["optimizer.lr"] == 0.002
+    Checkpoint(state.progress, state.tensors, state.groups).write(last(path))
+    assert isinstance(list(resume(path, toy_source()))[-1], Finished)
 
 
 def test_other_versions_are_told(tmp_path):

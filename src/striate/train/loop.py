@@ -31,6 +31,7 @@ from striate.train.events import (
 from striate.train.exhaustion import lack_of_memory, no_room_for_batch
 from striate.train.feeding import Inputs, feed, made_ready
 from striate.train.folder import RunFolder
+from striate.train.keeping.belonging import check_belongs
 from striate.train.keeping.checkpoint import CHECKPOINT, Progress
 from striate.train.keeping.keeper import Keeper
 from striate.train.keeping.kept import newest, put_back_best, sweep
@@ -93,6 +94,7 @@ class Loop:
                 f"{step:,} for another; have all of them see the same folder."
             )
         if state is not None:
+            check_belongs(self.folder, state.made)
             if state.progress.step > self.steps:
                 raise RunError(
                     f"{self.folder.path}: its checkpoint is of step {state.progress.step:,} of {self.steps:,}."

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -87,11 +87,13 @@ class Checkpoint:
         progress: How far it had come.
         tensors: Everything large, by name.
         groups: The parameter groups of the optimizer, without the weights.
+        made: What the run is made of, as `identity` tells it; empty if it does not say.
     """
 
     progress: Progress
     tensors: Mapping[str, Tensor]
     groups: list[dict[str, Any]]
+    made: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -161,6 +163,7 @@ class Checkpoint:
             "schema": SCHEMA_VERSION,
             "progress": asdict(self.progress),
             "groups": self.groups,
+            "made": dict(self.made),
         }
         counters["sha256"] = _checksum(counters, self.tensors)
         try:
@@ -184,7 +187,7 @@ class Checkpoint:
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             if _checksum(counters, tensors) != checksum:
                 raise RunError(f"{path}: damaged: its contents are not those of its checksum.")
-            return cls(_progress(counters), tensors, list(counters["groups"]))
+            return cls(_progress(counters), tensors, list(counters["groups"]), dict(counters.get("made", {})))
         except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
             raise _damaged(path, error) from None
 

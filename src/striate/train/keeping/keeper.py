@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from striate.errors import RunError, WeightsError
 from striate.nn import save_weights, set_weights
 from striate.train.events import Checkpointed
 from striate.train.folder import RunFolder
+from striate.train.keeping.belonging import identity
 from striate.train.keeping.checkpoint import CHECKPOINT, MODEL, Checkpoint, Progress
 from striate.train.keeping.kept import keep_best, keep_last, read_best
 from striate.train.prepare import Prepared
@@ -33,6 +35,7 @@ class Keeper:
         self.stepper = stepper
         self.writes = prepared.peers.world.writes
         self.damaged = ""
+        self._made = identity(prepared.record)
 
     def restore(self, state: Checkpoint) -> None:
         """Take on ``state``.
@@ -90,4 +93,5 @@ class Keeper:
 
     def _state(self, progress: Progress) -> Checkpoint:
         own = self.stepper
-        return Checkpoint.of(progress, own.module, own.optimizer, own.average, own.loss_scale)
+        state = Checkpoint.of(progress, own.module, own.optimizer, own.average, own.loss_scale)
+        return replace(state, made=self._made)

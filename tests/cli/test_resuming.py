@@ -74,9 +74,11 @@ def test_the_second_process_is_refused(failure, given, tmp_path):
     run = tmp_path / "run"
     with process(*given, "--epochs", 1000000, "--out", run, "--json") as training:
         training.stdout.readline()
+        linux = sys.platform == "linux"
+        holder = f"another process, number {training.pid}," if linux else "another process"
         assert (
             failure("train", "--resume", run)
-            == f"{run}: another process is training in it; wait until it ends, or end it first."
+            == f"{run}: {holder} is training in it; wait until it ends, or end it first."
         )
         training.kill()
 

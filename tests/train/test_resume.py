@@ -2,7 +2,9 @@
 
 import errno
 import json
+import os
 import shutil
+import sys
 
 import numpy as np
 import pytest
@@ -398,7 +400,8 @@ def test_one_process_at_a_time(tmp_path):
     path = tmp_path / "run"
     events = train(tiny(), toy_source(), quick(**OPTIONS), path)
     next(events)
-    message = f"{path}: another process is training in it; wait until it ends, or end it first."
+    holder = f"another process, number {os.getpid()}," if sys.platform == "linux" else "another process"
+    message = f"{path}: {holder} is training in it; wait until it ends, or end it first."
     assert message_of(RunError, resume, path, toy_source()) == message
     events.close()
     going = resume(path, toy_source())  # and before its first event

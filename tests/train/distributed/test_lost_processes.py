@@ -118,3 +118,29 @@ def test_killed_started_again_and_then_told_to_end(launched, tmp_path):
     assert (type(first), first.step) == (Resumed, done)
     assert steps_told(run) == list(range(1, 361))
     assert Run(run).evaluate("val").accuracy > 0.9
+
+
+def alive(number):
+    try:
+        return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] not in ("Z", "X")
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent is gone")
+def test_processes_end_saved_when_the_one_that_launched_them_is_killed(launched, tmp_path):
+    process = launched(*_NPROC, "--epochs", "400", *_FEW[2:])
+    run = tmp_path / "runs" / "lenet5-1"
+    wait_for(lambda: len(steps_told(run)) >= 12, process)
+    workers = children(process.pid).values()
+    assert len(workers) == 2
+    process.kill()
+    end = time.monotonic() + 60
+    while any(map(alive, workers)):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    done = len(steps_told(run))
+    assert steps_told(run) == list(range(1, done + 1))
+    rest = resume(run)
+    assert next(rest).step == done
+    rest.close()

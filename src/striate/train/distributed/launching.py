@@ -18,10 +18,11 @@ from pathlib import Path
 
 from striate.errors import DistributedError
 
-__all__ = ["given_up", "launch", "launched", "may_tell"]
+__all__ = ["end_with_launcher", "given_up", "launch", "launched", "may_tell"]
 
-_NOTES = "STRIATE_LAUNCH"
+_NOTES, _LAUNCHER = "STRIATE_LAUNCH", "STRIATE_LAUNCHER"
 _RESTARTS = 3
+_PR_SET_PDEATHSIG = 1  # of Linux's prctl
 _STATUS = "status"
 
 
@@ -38,7 +39,7 @@ def launch(words: Sequence[str], processes: int) -> int:
     # Else each process would compute with as many threads as there are cores.
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // processes)))
     with tempfile.TemporaryDirectory(prefix="striate-") as notes:
-        os.environ[_NOTES] = notes
+        os.environ |= {_NOTES: notes, _LAUNCHER: str(os.getpid())}
         config = LaunchConfig(
             min_nodes=1,
             max_nodes=1,
@@ -56,7 +57,7 @@ def launch(words: Sequence[str], processes: int) -> int:
         except SignalException as ended:
             return _ended_by(ended.sigval)
         finally:
-            del os.environ[_NOTES]
+            del os.environ[_NOTES], os.environ[_LAUNCHER]
         return _status(notes) or 0
 
 
@@ -71,6 +72,24 @@ def _ended_by(number: signal.Signals) -> int:
 def launched() -> bool:
     """Return whether `launch` started this process."""
     return _NOTES in os.environ
+
+
+def end_with_launcher() -> None:
+    """Have the system tell this process to end, by SIGTERM, when the one that launched it is gone, however that ended.
+
+    Linux alone has that. What ends so saves its run.
+
+    Raises:
+        DistributedError: if that one is gone already.
+    """
+    launcher = os.environ.get(_LAUNCHER)
+    if launcher is None or sys.platform != "linux":
+        return
+    import ctypes
+
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if str(os.getppid()) != launcher:
+        raise DistributedError("the process that started this one with --nproc is gone.")
 
 
 def given_up() -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from striate.train.config import TrainConfig
+from striate.train.distributed.launching import end_with_launcher
 from striate.train.distributed.world import Alone, Peers, World
 from striate.train.prepare import Prepared, resolve_device
 
@@ -22,6 +23,7 @@ def met(world: World, config: TrainConfig) -> Peers:
         return Alone(world)
     from striate.train.distributed.group import join
 
+    end_with_launcher()
     world.share(config.batch_size)
     return join(world, resolve_device(config.device, world))
 

@@ -10,6 +10,8 @@ from striate.errors import RunError
 
 __all__ = ["lock"]
 
+_LOCKS = Path("/proc/locks")  # of Linux
+
 
 def lock(folder: Path) -> FileLock:
     """Return a lock on ``folder`` that is held until it is released, or its process ends in whatever way.
@@ -21,9 +23,22 @@ def lock(folder: Path) -> FileLock:
     try:
         held.acquire(timeout=0)
     except Timeout:
-        raise RunError(
-            f"{folder}: another process is training in it; wait until it ends, or end it first."
-        ) from None
+        number = _holder(folder / "lock")
+        who = "another process" if number is None else f"another process, number {number},"
+        raise RunError(f"{folder}: {who} is training in it; wait until it ends, or end it first.") from None
     except OSError as error:
         raise RunError(f"{folder}: cannot be written: {error.strerror or error}.") from None
     return held
+
+
+def _holder(path: Path) -> int | None:
+    """Return the number of the process that has a lock on ``path``, where the system tells."""
+    try:
+        number = path.stat().st_ino
+        for line in _LOCKS.read_text().splitlines():
+            _, _, _, _, process, file, *_ = line.split()
+            if file.rpartition(":")[2] == str(number) and int(process) > 0:
+                return int(process)
+    except (OSError, ValueError):
+        return None
+    return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import statistics
+import typing
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ from methods_pictures import measured, write_pictures
 from methods_runs import OVERFITTED, PER_CLASS, SEEDS, WRONG
 from methods_text import TEXT
 
+from striate.errors import listed
 from striate.spec.layers import regularization
-from striate.train.config import GROUPS, LEAVES, TrainConfig
+from striate.train.config import GROUPS, LEAVES, OptimizerConfig, TrainConfig
 
 __all__ = ["methods_page", "write_pictures"]
 
@@ -33,12 +35,22 @@ def methods_page() -> str:
     return TEXT.format(
         **{name: _table(members) for name, members in tables.items()},
         **_numbers(found),
+        usual=_usual(),
         dropouts=_dropouts(),
         overfitted=_overfitted(found["overfitting"]),
         images=10 * PER_CLASS,
         wrong=f"{WRONG:.0%}",
         seeds=len(SEEDS),
     )
+
+
+def _usual() -> str:
+    """Return the learning rate of each optimizer by default, those of one rate together."""
+    rates: dict[float, list[str]] = {}
+    for name in typing.get_args(typing.get_type_hints(OptimizerConfig)["name"]):
+        rates.setdefault(OptimizerConfig(name=name).lr, []).append(f"`{name}`")
+    *first, last = [f"{rate:g} of {listed(names)}" for rate, names in sorted(rates.items())]
+    return f"{', '.join(first)} and {last}"
 
 
 def write_page(page: Path, pictures: Path) -> None:

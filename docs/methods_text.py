@@ -66,7 +66,10 @@ equal.
 A high rate gets far, a low one settles. All schedules are functions of the step alone, so that a run that was
 broken off goes on as if it had not been, but for `plateau`, which also needs the validations before. `cosine` with
 a short warmup, the default, needs no tuning; `step` and `multi-step` are those of the published ResNets; `plateau`
-is for when nobody knows how long training takes. [The range finder](api/train.md) looks for the peak.
+is for when nobody knows how long training takes. [The range finder](train.md#learning-rate-range), `--find-lr`, looks
+for the peak. By default the peak is
+{usual}.
+`every: auto` is a third of the epochs, those of the warmup left out but for `step`.
 
 ```sh
 striate train lenet5 --data digits --epochs 20 --schedule multi-step --at 8,14 --warmup 0.05

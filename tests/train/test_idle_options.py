@@ -1,12 +1,13 @@
 """Options that change nothing are told of: those that one method takes and another does not."""
 
+import pytest
 import torch
 from toys import quick, tiny, toy_source, trained
 
 from striate.spec import BatchNorm, Conv, Flatten, Linear, Network, Sequential
 from striate.train import Started, TrainConfig
 from striate.train.config import idle_options
-from striate.train.methods import learning_rate, make_optimizer
+from striate.train.methods import learning_rate, make_average, make_optimizer
 
 AWAY = {
     "momentum": 0.5,
@@ -84,6 +85,16 @@ def test_the_sentences():
         "betas=[0.5, 0.9] has no effect with optimizer=sgd: it is an option of adam, adamw, nadam, radam, muon",
         "focus=1.0 has no effect with loss=cross-entropy: it is an option of focal",
     ]
+    assert list(
+        idle_options(TrainConfig(patience=10, decay_all=True, weight_decay=0.0, lookahead=19), 115)
+    ) == [
+        "patience=10 has no effect in 10 epochs",
+        "decay_all=True has no effect with weight_decay=0",
+        "lookahead=19 has no effect in 17 steps",
+    ]
+    group = {"paths": "*.bias", "weight_decay": 0.1}
+    some = TrainConfig(patience=9, decay_all=True, weight_decay=0.0, groups=[group], lookahead=17)
+    assert list(idle_options(some, 115)) == []
     assert list(idle_options(TrainConfig(swa_every=2, micro_batch=64))) == [
         "swa_every=2 has no effect without swa",
         "micro_batch=64 has no effect on batches of 64: it is to be smaller",
@@ -92,6 +103,29 @@ def test_the_sentences():
     assert (
         list(idle_options(TrainConfig(loss="focal", focus=1.0, swa=0.5, swa_every=2, micro_batch=63))) == []
     )
+
+
+@pytest.mark.parametrize(
+    ("epochs", "swa", "every", "taken"),
+    [(2, 0.5, 100, 1), (2, 0.5, 1, 2), (10, 0.75, 1, 3), (10, 0.9, 2, 1), (10, 0.0, 4, 2), (3.5, 0.5, 1, 2)],
+)
+def test_a_mean_of_one(epochs, swa, every, taken):
+    module = torch.nn.Linear(2, 2)
+    config = TrainConfig(epochs=epochs, swa=swa, swa_every=every)
+    steps = int(10 * epochs)
+    average = make_average(module, config.averaging, steps, 10.0)
+    assert sum(average.update(module, step) for step in range(1, steps + 1)) == taken
+    told = (
+        f"swa={swa:g} has no effect in {epochs:g} epochs with swa_every={every}: it takes the weights of one epoch "
+        "alone"
+    )
+    assert list(idle_options(config)) == ([told] if taken == 1 else [])
+
+
+def test_classes_that_are_balanced_twice(tmp_path):
+    told = "sampling=balanced and class_weights=balanced: rare classes count twice over; one of them balances"
+    assert told in trained(tmp_path / "both", sampling="balanced", class_weights="balanced")[0].notes
+    assert told not in trained(tmp_path / "one", sampling="balanced")[0].notes
 
 
 def test_a_run_tells(tmp_path):

@@ -14,10 +14,11 @@ from striate import zoo
 from striate.errors import ConfigError
 from striate.nn import build
 from striate.train import TrainConfig
-from striate.train.config import GROUPS, LEAVES, ScheduleConfig
-from striate.train.config.reading import read_config
+from striate.train.config import GROUPS, LEAVES, OptimizerConfig, ScheduleConfig
+from striate.train.config.reading import merged, read_config
 from striate.train.methods import check_schedule
 from striate.train.recipes import merged_with_recipe
+from striate.train.settings import changed_settings
 
 NAMES = [*(field.name for field in dataclasses.fields(TrainConfig)), *LEAVES]
 WITHOUT_NAMES = {group for group, kind in GROUPS.items() if "name" not in kind.__dataclass_fields__}
@@ -57,7 +58,9 @@ BAD = [
     ("schedule", "cos", SCHEDULES),
     ("floor", -0.1, "greater than or equal to 0"),
     ("factor", 1.0, "less than 1"),
-    ("every", 0.0, "greater than 0"),
+    ("every", 0.0, "auto, or a number of epochs above 0"),
+    ("every", "often", "auto, or a number of epochs above 0"),
+    ("every", True, "auto, or a number of epochs above 0"),
     ("at", 3, "a list of epochs such as [5, 8]"),
     ("growth", 0.5, "greater than or equal to 1"),
     ("plateau", 0, "greater than or equal to 1"),
@@ -195,3 +198,26 @@ def test_the_options_in_the_docs(tmp_path):
     assert [sum(fnmatchcase(path, group.paths) for path in paths) for group in config.optimizer.groups] == [2]
     options = re.search(r"--schedule step --every (\d+)", page)
     check_schedule(ScheduleConfig(name="step", every=float(options[1])), TrainConfig().epochs)
+
+
+USUAL = {
+    "sgd": 0.05,
+    "adagrad": 0.01,
+    "adadelta": 1.0,
+    "rmsprop": 0.001,
+    "adam": 0.002,
+    "lars": 3.0,
+    "muon": 0.01,
+}
+
+
+@pytest.mark.parametrize("name", USUAL)
+def test_each_optimizer_has_a_rate_of_its_own_by_default(name):
+    assert TrainConfig(optimizer=name).optimizer.lr == USUAL[name]
+    assert TrainConfig(optimizer={"name": name}).optimizer.lr == USUAL[name]
+    assert merged([{"optimizer": {"momentum": 0.5}}, {"optimizer": name}]).optimizer.lr == USUAL[name]
+    assert TrainConfig(optimizer=name, lr=0.3).optimizer.lr == 0.3
+    assert merged([{"lr": 0.3}, {"optimizer": name}]).optimizer.lr == 0.3
+    assert OptimizerConfig(name=name).eps == (1e-6 if name == "adadelta" else 1e-8)
+    assert set(changed_settings(TrainConfig(optimizer=name))) == {"optimizer.name"}
+    assert set(changed_settings(TrainConfig(optimizer=name, lr=0.3))) == {"optimizer.name", "optimizer.lr"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from striate.train.config import TrainConfig
+from striate.train.config import OptimizerConfig, TrainConfig
 from striate.train.config.reading import to_data
 
 __all__ = ["changed_settings", "settings"]
@@ -17,8 +17,10 @@ def settings(config: TrainConfig) -> dict[str, Any]:
 
 
 def changed_settings(config: TrainConfig) -> dict[str, Any]:
-    """Return those that differ from their defaults."""
-    defaults = settings(TrainConfig())
+    """Return those that differ from their defaults; some of these go by the optimizer."""
+    defaults = settings(TrainConfig(optimizer=config.optimizer.name)) | {
+        "optimizer.name": OptimizerConfig().name
+    }
     return {name: value for name, value in settings(config).items() if value != defaults[name]}
 
 

@@ -74,6 +74,25 @@ def test_as_torch_has_it(case):
     assert rates(schedule) == pytest.approx(stepped(make), rel=1e-9, abs=1e-12)
 
 
+def test_by_default_a_third_is_taken():
+    cases = {
+        "step": (0.5, lambda o: theirs.StepLR(o, 47, 0.5)),
+        "exponential": (0.6, lambda o: theirs.ExponentialLR(o, 0.6 ** (1 / 47))),
+        "warm-restarts": (0.1, lambda o: theirs.CosineAnnealingWarmRestarts(o, 47, 2)),
+    }
+    for name, (factor, make) in cases.items():
+        schedule = options(name, factor=factor)
+        assert rates(schedule, 141) == pytest.approx(stepped(make, 141), rel=1e-9, abs=1e-12)
+    for name in cases:
+        for epochs in (0.5, 2.0, 10.0):
+            check_schedule(ScheduleConfig(name=name), epochs)  # with nothing else said
+    warm = ScheduleConfig(name="warm-restarts", warmup=0.1)
+    found = rates(warm, 300)  # 30 of warmup, then 90 and 180
+    assert found[30] == found[120] == LR
+    assert found[119] < 0.001 * LR
+    assert found[299] < 0.001 * LR
+
+
 def test_one_cycle_as_torch_has_it():
     # torch reaches the end at its last step, we one step later; its rise ends at pct_start * steps - 1.
     found = stepped(
@@ -106,7 +125,7 @@ def test_warmup_is_linear_and_then_all_is_as_without_it(name):
 
 
 def test_warmup_leaves_the_epochs_of_falls_where_they_are():
-    found = rates(options("multi-step", at=(3.0,), warmup=0.1))
+    found = rates(options("multi-step", at=[3.0], warmup=0.1))
     assert [step for step in range(14, STEPS) if found[step] != found[step - 1]] == [21]
 
 
@@ -189,11 +208,11 @@ def test_no_rate_is_above_the_peak_or_below_the_floor(name, others, steps, per_e
 @pytest.mark.parametrize(
     ("schedule", "says"),
     [
-        (options("multi-step"), "at=(): must be epochs at which the rate falls"),
-        (options("multi-step", at=(2.0, 2.0)), "at=(2.0, 2.0): must be epochs in rising order"),
-        (options("multi-step", at=(3.0, 2.0)), "at=(3.0, 2.0): must be epochs in rising order"),
-        (options("multi-step", at=(3.0, 10.0)), "at=(3.0, 10.0): must be epochs below epochs=10."),
-        (options("cosine", at=(3.0,)), "at=(3.0,): must be empty for cosine."),
+        (options("multi-step"), "at=[]: must be epochs at which the rate falls"),
+        (options("multi-step", at=[2.0, 2.0]), "at=[2.0, 2.0]: must be epochs in rising order"),
+        (options("multi-step", at=[3.0, 2.0]), "at=[3.0, 2.0]: must be epochs in rising order"),
+        (options("multi-step", at=[3.0, 10.0]), "at=[3.0, 10.0]: must be epochs below epochs=10."),
+        (options("cosine", at=[3.0]), "at=[3.0]: must be empty for cosine."),
         (options("step", every=10.0), "every=10.0: must be below epochs=10, or the rate would never fall."),
         (
             options("warm-restarts", every=9.0, warmup=0.1),

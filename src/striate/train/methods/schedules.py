@@ -28,14 +28,15 @@ def learning_rate(
     ``floor * lr``. Then, as shares of ``lr``:
 
     - ``constant``: 1.
-    - ``step``: ``factor`` to the power of the falls so far, one every ``every`` epochs of the run.
+    - ``step``: ``factor`` to the power of the falls so far, one every ``every`` epochs of the run; ``auto`` is a third
+      of them.
     - ``multi-step``: the same with a fall at each epoch of ``at``.
-    - ``exponential``: ``factor ** (epochs since the warmup / every)``.
+    - ``exponential``: ``factor ** (epochs since the warmup / every)``; ``auto`` is a third of those after the warmup.
     - ``cosine``: half a cosine to the floor (Loshchilov and Hutter 2017).
     - ``one-cycle``: linearly from 1/25 up over three tenths of the steps, and linearly down to the floor (Smith and
       Topin 2018; momentum stays as it is).
     - ``warm-restarts``: half cosines, the first ``every`` epochs long, each ``growth`` times as long as the one
-      before (SGDR, Loshchilov and Hutter 2017).
+      before (SGDR, Loshchilov and Hutter 2017). ``auto`` is a third of the epochs after the warmup.
     - ``plateau``: ``factor ** falls``; see `plateau_falls`.
 
     Args:
@@ -54,8 +55,11 @@ def learning_rate(
 def _share(
     schedule: ScheduleConfig, step: int, warm: int, steps: int, steps_per_epoch: float, falls: int
 ) -> float:
-    floor, period = schedule.floor, schedule.every * steps_per_epoch
-    since = step - warm
+    floor, since = schedule.floor, step - warm
+    if schedule.every == "auto":
+        period = (steps if schedule.name == "step" else max(steps - warm, 1)) / 3
+    else:
+        period = schedule.every * steps_per_epoch
     done = since / max(steps - warm, 1)
     match schedule.name:
         case "constant":
@@ -117,7 +121,10 @@ def check_schedule(schedule: ScheduleConfig, epochs: float) -> None:
     name, every, at = schedule.name, schedule.every, schedule.at
     if name == "multi-step":
         if not at:
-            raise ConfigError(bad_argument("at", list(at), "epochs at which the rate falls, such as [5, 8]"))
+            fix = "Set it with --at 5,8 (at=[5, 8])."
+            raise ConfigError(
+                bad_argument("at", list(at), "epochs at which the rate falls, such as [5, 8]", fix)
+            )
         if any(later <= earlier for earlier, later in pairwise(at)):
             raise ConfigError(bad_argument("at", list(at), "epochs in rising order, none of them twice"))
         if at[-1] >= epochs:
@@ -130,11 +137,11 @@ def check_schedule(schedule: ScheduleConfig, epochs: float) -> None:
         raise ConfigError(
             bad_argument("at", list(at), f"empty for {name}", "schedule=multi-step has such epochs.")
         )
-    if name == "step" and every >= epochs:
+    if name == "step" and every != "auto" and every >= epochs:
         raise ConfigError(
             bad_argument("every", every, f"below epochs={epochs:g}, or the rate would never fall")
         )
-    if name == "warm-restarts" and every >= epochs * (1 - schedule.warmup):
+    if name == "warm-restarts" and every != "auto" and every >= epochs * (1 - schedule.warmup):
         left = f"{epochs * (1 - schedule.warmup):g}"
         raise ConfigError(
             bad_argument(
@@ -142,5 +149,9 @@ def check_schedule(schedule: ScheduleConfig, epochs: float) -> None:
             )
         )
     if name == "plateau" and schedule.plateau + 1 >= epochs:
+        if epochs <= 2:
+            raise ConfigError(
+                bad_argument("epochs", epochs, "above 2 for schedule=plateau, or the rate could never fall")
+            )
         allowed = f"below {epochs - 1:g} for epochs={epochs:g}, or the rate could never fall"
-        raise ConfigError(bad_argument("plateau", schedule.plateau, allowed))
+        raise ConfigError(bad_argument("plateau", schedule.plateau, allowed, "Or train longer."))

@@ -31,7 +31,7 @@ def given(data, net):
     return ("train", net, "--data", data, "--epochs", 1, "--batch-size", 8, "--device", "cpu")
 
 
-def test_folds(striate, given, data, tmp_path):
+def test_folds(striate, failure, given, data, tmp_path):
     out = tmp_path / "cv"
     done = striate(*given, "--folds", 2, "--out", out)
     assert (done.status, done.err) == (0, "")
@@ -53,6 +53,10 @@ def test_folds(striate, given, data, tmp_path):
     for folder in (out, out / "fold-1", out / "fold-2"):
         assert (folder / "summary.html").is_file()
         assert (folder / "summary.png").is_file()
+    assert failure("train", "--resume", out, status=2) == (
+        f"--resume {out}: holds several runs; give the command that began them again, with --out {out}, and it goes on "
+        "where it ended."
+    )
     alone = striate("eval", out / "fold-2", "--split", "val", "--json")
     assert json.loads(alone.out)["loss"] == losses[1]
     again = striate(*given, "--folds", 2, "--out", out, "--json", "--no-summary")

@@ -164,8 +164,8 @@ def test_the_name_of_a_network_and_the_next_free_folder(tmp_path, monkeypatch):
         ),
         pytest.param(
             {"config": quick(lr=0.02, seed=3)},
-            "{out}/fold-1: is a run with another configuration, and cannot be reused; choose another --out (out=…), or "
-            "remove it.",
+            "{out}/fold-1: is a run that began with optimizer.lr=0.01, not 0.02, and cannot be reused; choose another "
+            "--out (out=…), or remove it.",
             id="rate",
         ),
         pytest.param({"network": tiny().with_num_classes(3).with_input((1, 10, 10))}, "{out}/fold-1: is a run with "
@@ -196,6 +196,7 @@ def test_bad_input_leaves_nothing(tmp_path):
         st.cross_validate(tiny(4), toy_source(), 2, out=out)
     assert not out.exists()
     out.mkdir()
+    (out / "mine.txt").touch()
     text = message_of(RunError, st.cross_validate, tiny(), toy_source(), 2, out=out)
     assert text == f"{out}: already exists; choose another --out (out=…), or remove it."
 

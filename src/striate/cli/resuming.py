@@ -46,7 +46,13 @@ def resumed(
     with quickly():
         from striate.fitting import resume
         from striate.train import RunFolder
+        from striate.train.folder import FOLDS, MEMBERS
 
+    if any((path / file).is_file() for file in (FOLDS, MEMBERS)):
+        raise UsageError(
+            f"--resume {path}: holds several runs; give the command that began them again, with --out {path}, and it "
+            "goes on where it ended."
+        )
     record = RunFolder.open(path).record
     if network is not None:
         _check_network(path, record, network)

@@ -32,7 +32,7 @@ class ExecutionConfig:
     """How a step is computed: see `striate.train.plan`."""
 
     plan: Literal["auto", "plain"] = option(
-        "auto", "auto measures what is fastest here; plain computes as described, in fp32."
+        "auto", "auto measures what is fastest here; plain tries nothing, fp32 by default."
     )
     precision: Literal["auto", "fp32", "tf32", "bf16-math", "bf16", "fp16"] = option(
         "auto", "Of products: fp32, tf32, bf16-math, bf16, or fp16; weights stay in float32."

@@ -17,6 +17,7 @@ from striate.spec.files import write
 from striate.train.config import TrainConfig
 from striate.train.folder import RunFolder, file_name
 from striate.train.losses import chosen_loss
+from striate.train.settings import settings
 
 __all__ = ["Part", "check_free_for", "check_same", "next_free", "read_series", "write_series"]
 
@@ -72,17 +73,19 @@ def check_same(folder: RunFolder, network: Network | nn.Module, part: Part) -> N
     record = folder.record
     several = part.source.multi_label
     config = replace(part.config, loss=chosen_loss(part.config.loss, several_labels=several))
-    alike = {
-        "another network": record.network == (network if isinstance(network, Network) else None),
-        "other data": record.fingerprint == part.source.fingerprint,
-        "another configuration": record.training == config,
-    }
-    for what, same in alike.items():
-        if not same:
-            raise RunError(
-                f"{folder.path}: is a run with {what}, and cannot be reused; choose another --out (out=…), or "
-                "remove it."
-            )
+    begun, wanted = settings(record.training), settings(config)
+    other = next((name for name, value in begun.items() if wanted[name] != value), None)
+    if record.network != (network if isinstance(network, Network) else None):
+        what = "with another network"
+    elif record.fingerprint != part.source.fingerprint:
+        what = "with other data"
+    elif other is not None:
+        what = f"that began with {other}={_short(begun[other])}, not {_short(wanted[other])}"
+    else:
+        return
+    raise RunError(
+        f"{folder.path}: is a run {what}, and cannot be reused; choose another --out (out=…), or remove it."
+    )
 
 
 def read_series(file: Path, kind: str) -> dict[str, Any]:

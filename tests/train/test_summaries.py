@@ -1,6 +1,7 @@
 """The summary of a run: as a page, as a picture, by the command line; its numbers are those of the evaluation."""
 
 import json
+import re
 import shutil
 import subprocess
 from html.parser import HTMLParser
@@ -17,9 +18,11 @@ from striate.errors import ConfigError, DataError, RunError
 from striate.train import Evaluation, RunFolder, StepDone, Validated
 from striate.train.metrics import scored
 from striate.train.summary import Summary, summarize
+from striate.train.summary.charts import percents
 from striate.train.summary.history import read_history, smoothed
 from striate.train.summary.matrix import matrix
 from striate.train.summary.scales import Scale, fitting
+from striate.train.summary.summary import short_name
 from striate.train.summary.worst import confusions, worst_classes
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -450,3 +453,50 @@ def test_a_summary_that_cannot_be_written_does_not_fail_the_run(striate, tmp_pat
 def test_a_split_that_there_is_not_overwrites_nothing(toy_run):
     assert "'tset'" in message_of(DataError, summarize, RunFolder.open(toy_run), toy_source(), "tset")
     message_of(DataError, summarize, RunFolder.open(toy_run), None, "tset")
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        ("digits", "digits"),
+        ("idx:/data/fashion-mnist", "fashion-mnist"),
+        ("folder:/data/flowers/", "flowers"),
+        ("csv:labels/train.csv?path=id&folder=images/small", "train.csv"),
+        ("wds:https://host/shards/train-{000..009}.tar", "train-{000..009}.tar"),
+        ("s3://bucket/photos", "photos"),
+        ("fold:2/5@0:digits", "fold:2/5@0:digits"),
+        ("fold:2/5@0:folder:/data/flowers", "fold:2/5@0:flowers"),
+        ("bag:3:digits", "bag:3:digits"),
+        ("a/b of my own", "a/b of my own"),
+    ],
+)
+def test_what_data_are_called_in_a_title(data, name):
+    assert short_name(data) == name
+
+
+@pytest.mark.parametrize(
+    ("shares", "labels"),
+    [
+        ([0.15, 0.1525, 0.155, 0.1575, 0.16], ["15.00%", "15.25%", "15.50%", "15.75%", "16.00%"]),
+        ([0.0, 0.2, 0.4], ["0%", "20%", "40%"]),
+        ([0.975, 0.98, 0.985], ["97.5%", "98.0%", "98.5%"]),
+        ([3 * 0.1], ["30%"]),
+    ],
+)
+def test_shares_at_an_axis_have_as_many_decimals(shares, labels):
+    assert percents(shares) == labels
+
+
+def test_warnings_stand_on_the_page(tmp_path):
+    run = st.fit(tiny(), toy_source(), out=tmp_path / "run", lr=1e-9, epochs=3, device="cpu", plan="plain")
+    log = [json.loads(line) for line in (run.path / "events.jsonl").read_text().splitlines()]
+    seen = [symptom for row in log if row["event"] == "Inspected" for symptom in row["symptoms"]]
+    assert len(seen) > len({symptom["kind"] for symptom in seen}) == 1  # the same of every epoch
+    page = run.summary(data=toy_source()).html
+    listed = re.search(r"<h3>Warnings</h3><ul>(.*?)</ul>", page)[1]
+    assert listed == f"<li>step 1: {seen[0]['text']}</li>"
+    assert 'class="answer fair"' in page
+    calm = st.fit(tiny(), toy_source(), out=tmp_path / "calm", device="cpu", plan="plain", health_every=None)
+    page = calm.summary(data=toy_source()).html
+    assert "<h3>Warnings</h3>" not in page
+    assert 'class="answer good"' in page

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from striate.train.events import Event, Inspected
+from striate.train.health.once import Once
 
 __all__ = ["Warnings"]
 
@@ -11,16 +12,13 @@ class Warnings:
     """The symptoms of a run as lines, each once: again only when layers have it that were not named before."""
 
     def __init__(self) -> None:
-        self._told: set[tuple[str, str]] = set()
+        self._once = Once()
 
     def lines(self, event: Event) -> list[str]:
         """Return what is new in ``event``."""
-        if not isinstance(event, Inspected):
-            return []
-        new = []
-        for symptom in event.symptoms:
-            found = {(symptom.kind, layer) for layer in symptom.layers or ("",)}
-            if found - self._told:
-                new.append(f"warning: step {event.step}: {symptom.text}")
-            self._told |= found
-        return new
+        symptoms = event.symptoms if isinstance(event, Inspected) else ()
+        return [
+            f"warning: step {event.step}: {symptom.text}"
+            for symptom in symptoms
+            if self._once.new(symptom.kind, symptom.layers)
+        ]

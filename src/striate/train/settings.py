@@ -21,6 +21,8 @@ def changed_settings(config: TrainConfig) -> dict[str, Any]:
     defaults = settings(TrainConfig(optimizer=config.optimizer.name)) | {
         "optimizer.name": OptimizerConfig().name
     }
+    if config.loss.name == "cross-entropy":  # which auto is of images of one label
+        defaults["loss.name"] = config.loss.name
     return {name: value for name, value in settings(config).items() if value != defaults[name]}
 
 

@@ -11,10 +11,12 @@ from striate.data.check.page_parts import escaped
 from striate.train.metrics import Bin
 from striate.train.summary.scales import Scale, fitting
 
-__all__ = ["Curve", "Tell", "calibration", "curves", "round_percent", "spread_chart"]
+__all__ = ["Curve", "Tell", "calibration", "curves", "percents", "round_percent", "spread_chart"]
 
 _WIDE, _HIGH = 440, 236
 _LEFT, _RIGHT, _TOP, _BOTTOM = 50, 430, 12, 202
+
+_TINY = 1e-7
 
 Tell = Callable[[float], str]
 
@@ -116,7 +118,7 @@ def spread_chart(
     up = fitting([*known, mean if together is None else together], _BOTTOM, _TOP, zero=False)
     most_share = max([1.0, *filter(math.isfinite, known)]) + 0.04 * (up.high - up.low)
     up = replace(up, high=min(up.high, most_share))  # no shares above 100 % where all are near it
-    parts = [*_axes(across, up, lambda share: f"{100 * share:.4g}%", "run", whole=most)]
+    parts = [*_axes(across, up, round_percent, "run", whole=most)]
     if math.isfinite(mean + deviation):
         top, bottom = up(mean + deviation), up(mean - deviation)
         wide = f'x="{_LEFT}" width="{_RIGHT - _LEFT}"'
@@ -148,10 +150,12 @@ def _axes(
     across: Scale, up: Scale, tell: Tell, below: str, *, percent: bool = False, whole: int | None = None
 ) -> Iterator[str]:
     """Draw both axes; the lower is of shares if ``percent``, and of the numbers 1 to ``whole`` if that is given."""
-    for value in up.ticks():
+    ticks = up.ticks()
+    labels = percents(ticks) if tell is round_percent else [tell(value) for value in ticks]
+    for value, words in zip(ticks, labels, strict=True):
         y = up(value)
         yield f'<line class="grid" x1="{_LEFT}" x2="{_RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
-        yield f'<text x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{escaped(tell(value))}</text>'
+        yield f'<text x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{escaped(words)}</text>'
     for value in across.ticks(6) if whole is None else range(1, whole + 1, math.ceil(whole / 12)):
         words = round_percent(value) if percent else f"{value:g}"
         yield f'<text x="{across(value):.1f}" y="{_BOTTOM + 17}" text-anchor="middle">{words}</text>'
@@ -179,5 +183,12 @@ def _curve(curve: Curve, across: Scale, up: Scale, tell: Tell) -> Iterator[str]:
 
 
 def round_percent(share: float) -> str:
-    """Write a share as it stands at an axis."""
+    """Write a share in three digits."""
     return f"{100 * share:.3g}%"
+
+
+def percents(shares: Sequence[float]) -> list[str]:
+    """Write the shares of an axis, all with as many decimals as the one that needs most."""
+    needed = (d for d in range(6) if all(abs(round(100 * s, d) - 100 * s) < _TINY for s in shares))
+    decimals = next(needed, 6)
+    return [f"{100 * share:.{decimals}f}%" for share in shares]

@@ -10,7 +10,7 @@ from striate.data.check.page_parts import escaped
 from striate.train.config import TrainConfig
 from striate.train.settings import changed_settings, settings
 
-__all__ = ["bar", "legend", "number", "pairs", "panel", "rows", "settings_panel"]
+__all__ = ["bar", "legend", "number", "pairs", "panel", "rows", "settings_panel", "shown"]
 
 
 def panel(title: str, legend: str, content: str) -> str:
@@ -38,7 +38,7 @@ def rows(caption: str, heads: Iterable[str], lines: Iterable[str], texts: int = 
 
 def pairs(values: Mapping[str, Any], look: str = "") -> str:
     """Draw a list of names and values."""
-    items = (f"<dt>{escaped(name)}</dt><dd>{_lines(_shown(value))}</dd>" for name, value in values.items())
+    items = (f"<dt>{escaped(name)}</dt><dd>{_lines(shown(value))}</dd>" for name, value in values.items())
     return f'<dl class="{look}">{"".join(items)}</dl>'
 
 
@@ -46,7 +46,8 @@ def _lines(text: str) -> str:
     return "\n".join(map(escaped, text.splitlines()))
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """Return the value of a setting as a user reads it."""
     if value is None:
         return "off"
     if isinstance(value, bool):

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from striate.errors import RunError
+from striate.train.health.once import Once
 from striate.train.log import read_events
 
 __all__ = ["CUT_SHORT", "History", "Measured", "read_history", "smoothed"]
@@ -55,6 +56,7 @@ class History:
         ending: How it ended, in words.
         notes: What the run told its user.
         measure: What `Measured.accuracy` is.
+        warnings: What was seen of layers that do not learn well, each with its step, as it was told once.
     """
 
     epochs: Floats
@@ -71,6 +73,7 @@ class History:
     ending: str
     notes: tuple[str, ...]
     measure: str
+    warnings: tuple[str, ...] = ()
 
     @property
     def best(self) -> Measured | None:
@@ -124,6 +127,8 @@ class _Reading:
     ending: str = ""
     notes: list[str] = field(default_factory=list)
     measure: str = "accuracy"
+    warnings: list[str] = field(default_factory=list)
+    once: Once = field(default_factory=Once)
 
     def all(self, events: Iterable[dict[str, Any]]) -> None:
         """Read every event; kinds that are not known are passed over."""
@@ -136,6 +141,8 @@ class _Reading:
                     self.steps.append((int(event["step"]), _within(event["epoch"], _MOST_EPOCHS), *rest))
                 case "Validated":
                     self._validated(event)
+                case "Inspected":
+                    self._inspected(event)
                 case "Started" | "Resumed":
                     self.seconds += max(0.0, self.last - self.since)
                     self.since, self.ending = now, ""
@@ -169,7 +176,13 @@ class _Reading:
             ending=self.ending or CUT_SHORT,
             notes=tuple(dict.fromkeys(self.notes)),
             measure=self.measure,
+            warnings=tuple(self.warnings),
         )
+
+    def _inspected(self, event: dict[str, Any]) -> None:
+        for symptom in event.get("symptoms", ()):
+            if self.once.new(str(symptom["kind"]), [str(layer) for layer in symptom["layers"]]):
+                self.warnings.append(f"step {int(event['step']):,}: {symptom['text']}")
 
     def _began(self, event: dict[str, Any]) -> None:
         self.started = event

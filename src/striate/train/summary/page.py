@@ -19,6 +19,7 @@ from striate.train.summary.summary import Summary
 __all__ = ["body", "page", "thinned"]
 
 _DOTS = 150
+_WARNINGS = 10
 
 
 def page(summary: Summary) -> str:
@@ -32,6 +33,7 @@ def body(summary: Summary) -> str:
         f"<style>{STYLE}</style>",
         f'<div class="answer {_tone(summary)}">{escaped(summary.result)}.<span>{escaped(summary.course)}</span></div>',
         facts(_cells(summary)),
+        *_warnings(summary),
         *_course(summary),
         *mistakes(summary.evaluation, summary.problem),
         *_making(summary),
@@ -43,7 +45,16 @@ def body(summary: Summary) -> str:
 def _tone(summary: Summary) -> str:
     if summary.history.ending.startswith("diverged"):
         return "bad"
-    return "good" if summary.history.ending in ("completed", "stopped early") else "fair"
+    whole = summary.history.ending in ("completed", "stopped early")
+    return "good" if whole and not summary.history.warnings else "fair"
+
+
+def _warnings(summary: Summary) -> Iterator[str]:
+    told = summary.history.warnings
+    if told:
+        more = [f"and {len(told) - _WARNINGS:,} more, in events.jsonl"] if len(told) > _WARNINGS else []
+        items = "".join(f"<li>{escaped(text)}</li>" for text in (*told[:_WARNINGS], *more))
+        yield panel("Warnings", "", f"<ul>{items}</ul>")
 
 
 def _cells(summary: Summary) -> list[tuple[str, str]]:

@@ -8,7 +8,6 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from striate.analyze.drawing.page import plain_style
-from striate.train.settings import changed_settings
 from striate.train.summary.history import smoothed
 from striate.train.summary.picture_parts import (
     KEPT,
@@ -16,6 +15,7 @@ from striate.train.summary.picture_parts import (
     TRAIN,
     VAL,
     answers,
+    changed_lines,
     halves,
     most_confused,
     of_ratios,
@@ -44,9 +44,7 @@ def picture(summary: Summary) -> bytes:
         _course(upper, summary)
         measured = summary.evaluation
         left = answers(lower, measured)
-        changed = changed_settings(summary.record.training)
-        settings = [f"{name} {value}" for name, value in list(changed.items())[:7]]
-        words(left, [*most_confused(measured), ("settings that differ from their defaults", settings)])
+        words(left, [*most_confused(measured), changed_lines(summary.record.training)])
         figure.savefig(written, format="png", dpi=144, metadata={"Software": None})
     return written.getvalue()
 

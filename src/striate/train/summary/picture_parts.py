@@ -10,7 +10,10 @@ from matplotlib.ticker import LogLocator
 
 from striate.analyze.drawing.page import COLORS, FAINT, INK
 from striate.errors import printable
+from striate.train.config import TrainConfig
 from striate.train.metrics import Evaluation, LabelEvaluation
+from striate.train.settings import changed_settings
+from striate.train.summary.elements import shown
 from striate.train.summary.matrix import MOST_NUMBERS, shares
 from striate.train.summary.scales import MANY
 from striate.train.summary.worst import confusions, worst_classes
@@ -21,6 +24,7 @@ __all__ = [
     "TRAIN",
     "VAL",
     "answers",
+    "changed_lines",
     "halves",
     "most_confused",
     "of_ratios",
@@ -34,6 +38,7 @@ TRAIN, VAL, RATE, KEPT = COLORS[1], COLORS[2], COLORS[5], COLORS[3]
 _NAMES = 60
 _PAPER = 0.965
 _LINES = 13
+_SETTINGS = 7
 
 
 def answers(where: Any, measured: Evaluation | LabelEvaluation | None) -> Any:
@@ -118,6 +123,13 @@ def words(axes: Any, parts: Iterable[tuple[str, Iterable[str]]]) -> None:
             0, y, plain(line, 56), size=8.5, va="top", parse_math=False, transform=axes.transAxes, **look
         )
         y -= 0.078
+
+
+def changed_lines(config: TrainConfig) -> tuple[str, list[str]]:
+    """Return the settings that differ from their defaults, below their heading, as many as there is room for."""
+    lines = [f"{name} {shown(value)}" for name, value in changed_settings(config).items()]
+    more = [f"and {len(lines) - _SETTINGS + 1} more"] if len(lines) > _SETTINGS else []
+    return "settings that differ from their defaults", lines[: _SETTINGS - len(more)] + more
 
 
 def most_confused(measured: Evaluation | LabelEvaluation | None) -> list[tuple[str, list[str]]]:

@@ -12,7 +12,7 @@ from striate.train.several.scores import Scores, shown
 from striate.train.several.series_folder import SeriesFolder
 from striate.train.summary.history import CUT_SHORT
 from striate.train.summary.saving import FORMATS, save_summary
-from striate.train.summary.summary import Summary
+from striate.train.summary.summary import Summary, short_name
 
 __all__ = ["Entry", "SeriesSummary"]
 
@@ -81,7 +81,8 @@ class SeriesSummary:
     @property
     def title(self) -> str:
         """The network, the data, and how many runs."""
-        of = f"{self.runs[0].network} on {self.series.data}" if self.runs else self.series.data
+        data = short_name(self.series.data)
+        of = f"{self.runs[0].network} on {data}" if self.runs else data
         bagged = ", bagging" if self.series.told.get("bagging") is True else ""
         count = len(self.entries)
         return f"{of}, {count} {self.series.one}{'s' if count > 1 else ''}{bagged}"

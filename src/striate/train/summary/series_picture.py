@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from striate.analyze.drawing.page import plain_style
-from striate.train.settings import changed_settings
 from striate.train.summary.overlay import common_rate, overlaid
 from striate.train.summary.picture_parts import (
     KEPT,
@@ -18,6 +17,7 @@ from striate.train.summary.picture_parts import (
     TRAIN,
     VAL,
     answers,
+    changed_lines,
     halves,
     most_confused,
     of_ratios,
@@ -108,8 +108,7 @@ def _reached(axes: Any, summary: SeriesSummary) -> None:
 def _told(summary: SeriesSummary) -> list[tuple[str, list[str]]]:
     """Return what is not done, and the settings, as words."""
     left = [f"{entry.name}: {entry.state}" for entry in summary.left]
-    changed = changed_settings(summary.runs[0].record.training) if summary.runs else {}
     told = (
         [("not counted", left[:3] + ([f"and {len(left) - 3} more"] if len(left) > 3 else []))] if left else []
     )
-    return [*told, ("settings that differ from their defaults", [f"{k} {v}" for k, v in changed.items()])]
+    return [*told, *(changed_lines(run.record.training) for run in summary.runs[:1])]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,9 @@ from striate.train.metrics import Evaluation, LabelEvaluation
 from striate.train.summary.history import History
 from striate.train.summary.saving import FORMATS, save_summary
 
-__all__ = ["Summary", "epoch_text"]
+__all__ = ["Summary", "epoch_text", "short_name"]
+
+_PLACE = re.compile(r"\w+:.*/|/")  # of a kind of source, or of none
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
@@ -36,7 +39,7 @@ class Summary:
     @property
     def title(self) -> str:
         """The network and the data."""
-        return f"{self.network} on {self.record.data}"
+        return f"{self.network} on {short_name(self.record.data)}"
 
     @property
     def network(self) -> str:
@@ -64,7 +67,7 @@ class Summary:
         best = self.history.best
         if best is None:
             return "No validation yet"
-        epoch = epoch_text(best.epoch)
+        epoch = epoch_text(min(best.epoch, self.history.planned_epochs))
         of = f"{self.history.planned_epochs:g}"
         return f"Best val {self.history.measure} {best.accuracy:.2%}, at epoch {epoch} of {of}"
 
@@ -118,6 +121,17 @@ class Summary:
         from striate.train.summary.page import body
 
         return body(self)
+
+
+def short_name(data: str) -> str:
+    """Return what data are called in a title: of a place only what it ends with; a fold or sample keeps its number."""
+    part, _, place = data.rpartition("@")
+    if part.startswith(("fold:", "bag:")):
+        number, _, rest = place.partition(":")
+        return f"{part}@{number}:{short_name(rest)}"
+    if not _PLACE.match(data) or data.startswith(("fold:", "bag:")):
+        return data
+    return data.partition("?")[0].rstrip("/").rpartition("/")[2] or data
 
 
 def epoch_text(epoch: float) -> str:

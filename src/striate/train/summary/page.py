@@ -46,11 +46,11 @@ def _tone(summary: Summary) -> str:
     if summary.history.ending.startswith("diverged"):
         return "bad"
     whole = summary.history.ending in ("completed", "stopped early")
-    return "good" if whole and not summary.history.warnings else "fair"
+    return "good" if whole and not summary.warnings else "fair"
 
 
 def _warnings(summary: Summary) -> Iterator[str]:
-    told = summary.history.warnings
+    told = summary.warnings
     if told:
         more = [f"and {len(told) - _WARNINGS:,} more, in events.jsonl"] if len(told) > _WARNINGS else []
         items = "".join(f"<li>{escaped(text)}</li>" for text in (*told[:_WARNINGS], *more))

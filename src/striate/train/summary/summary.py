@@ -79,6 +79,21 @@ class Summary:
         return f"{history.ending}: {done}" if history.steps else history.ending
 
     @property
+    def warnings(self) -> tuple[str, ...]:
+        """What speaks against the network: that it knows nothing, and what was seen of its layers in training."""
+        measured = self.evaluation
+        if isinstance(measured, Evaluation):
+            most = max(each.support for each in measured.classes) / measured.images
+            if measured.accuracy <= most:
+                right = f"{measured.accuracy:.2%} of the images of {measured.split} are right"
+                always = f"to name its most frequent class each time gives {most:.2%}"
+                return (
+                    f"{right}, and {always}: the network has learned nothing that helps.",
+                    *self.history.warnings,
+                )
+        return self.history.warnings
+
+    @property
     def html(self) -> str:
         """The summary as a whole HTML file; it needs no other file and no network."""
         from striate.train.summary.page import page

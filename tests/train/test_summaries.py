@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from toys import message_of, tiny, toy_source, trained
+from toys import message_of, quick, tiny, toy_source, trained
 
 import striate as st
 from striate.data import ArraySource
@@ -497,7 +497,7 @@ def test_warnings_stand_on_the_page(tmp_path):
     assert listed.count("<li>step") == 1
     assert listed.endswith(f"<li>step 1: {seen[0]['text']}</li>")
     assert 'class="answer fair"' in page
-    calm = st.fit(tiny(), toy_source(), out=tmp_path / "calm", device="cpu", plan="plain", health_every=None)
+    calm = st.fit(tiny(), toy_source(), out=tmp_path / "calm", config=quick(epochs=6.0, lr=0.01))
     page = calm.summary(data=toy_source()).html
     assert "<h3>Warnings</h3>" not in page
     assert 'class="answer good"' in page

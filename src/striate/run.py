@@ -19,7 +19,7 @@ from striate.train import (
     RunRecord,
     evaluate_run,
 )
-from striate.train.log import last_event
+from striate.train.keeping.ended import is_done
 from striate.train.summary import Summary, summarize
 
 __all__ = ["Run"]
@@ -63,8 +63,7 @@ class Run:
     @property
     def complete(self) -> bool:
         """Whether it came to its end; `striate.resume` goes on with one that was interrupted or killed."""
-        last = last_event(self._folder.log)
-        return last is not None and last["event"] == "Finished" and last.get("reason") != "interrupted"
+        return is_done(self.path)
 
     def module(self) -> nn.Module:
         """Return the trained module, a plain `torch.nn.Module` in evaluation mode."""

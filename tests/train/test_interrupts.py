@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 
 import pytest
@@ -12,7 +13,7 @@ from toys import files_below, quick, tiny, toy_source
 import striate as st
 from striate import Run
 from striate.nn import build, read_tensors
-from striate.train import Checkpointed, Finished, StepDone, train
+from striate.train import Checkpointed, Finished, StepDone, resume, train
 from striate.train.keeping.checkpoint import model_tensors, read_progress
 
 
@@ -134,14 +135,26 @@ def test_fit_returns_a_run_that_says_it_is_not_at_its_end(tmp_path):
     assert repr(run).endswith("tiny on toy, 3 classes, 2 epochs)")
 
 
-def test_a_run_whose_log_is_cut_or_gone_is_not_complete(tmp_path):
+def test_what_a_cut_log_says_of_the_end(tmp_path):
+    """A run that was killed once its last state was kept is complete, though its log lacks the last word."""
     run = st.fit(tiny(), toy_source(), config=quick(), out=tmp_path / "run")
     log = run.path / "events.jsonl"
-    whole = log.read_bytes()
-    for text in (whole[:-9], b"", b"\n\n", b"[1]\n", whole + b'{"event": "StepDone", "step": 7}\n'):
-        log.write_bytes(text)
-        assert not run.complete
-    log.write_bytes(whole)
+    lines = log.read_bytes().splitlines(keepends=True)
+    assert b"Finished" in lines[-1]
+    log.write_bytes(b"".join(lines)[:-9])
+    assert run.complete
+    (run.path / "model.safetensors").unlink()
+    assert not run.complete
+    list(resume(run.path, toy_source()))
     assert run.complete
     log.unlink()
-    assert not run.complete
+    assert run.complete  # it has its weights
+
+
+def test_a_run_that_was_killed_is_not_complete(tmp_path):
+    for event in (events := train(tiny(), toy_source(), quick(every_steps=1), tmp_path / "run")):
+        if isinstance(event, StepDone) and event.step == 4:
+            shutil.copytree(tmp_path / "run", tmp_path / "killed")
+    assert not Run(tmp_path / "killed").complete
+    assert Run(tmp_path / "run").complete
+    events.close()

@@ -18,7 +18,7 @@ def settings(config: TrainConfig) -> dict[str, Any]:
 
 def changed_settings(config: TrainConfig) -> dict[str, Any]:
     """Return those that differ from their defaults; some of these go by the optimizer."""
-    defaults = settings(TrainConfig(optimizer=config.optimizer.name)) | {
+    defaults = settings(TrainConfig(optimizer=OptimizerConfig(name=config.optimizer.name))) | {
         "optimizer.name": OptimizerConfig().name
     }
     if config.loss.name == "cross-entropy":  # which auto is of images of one label

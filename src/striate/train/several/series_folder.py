@@ -10,11 +10,10 @@ from typing import Any
 
 from striate.errors import RunError, listed
 from striate.train.folder import FOLDS, MEMBERS, RunFolder
-from striate.train.keeping.checkpoint import CHECKPOINT, read_progress
-from striate.train.log import last_event, read_events
+from striate.train.keeping.ended import is_done
 from striate.train.several.series import read_series
 
-__all__ = ["ENSEMBLE_KIND", "FOLDS_KIND", "MOST_MEMBERS", "SeriesFolder", "is_done", "series_of"]
+__all__ = ["ENSEMBLE_KIND", "FOLDS_KIND", "MOST_MEMBERS", "SeriesFolder", "series_of"]
 
 FOLDS_KIND, ENSEMBLE_KIND = "striate folds", "striate ensemble"
 """What the files of both say that they are."""
@@ -109,33 +108,6 @@ class SeriesFolder:
         ]
         if told:
             raise RunError(f"{self.path}: {'; '.join(told)}. {self.how_to_finish}")
-
-
-def is_done(run: Path) -> bool:
-    """Return whether the run in a folder came to its end; one without a log did if it has its weights."""
-    log = run / "events.jsonl"
-    last = last_event(log)
-    if last is not None and last["event"] == "Finished":
-        return last.get("reason") != "interrupted"
-    if not (run / "model.safetensors").is_file():
-        return False
-    return not log.exists() or _nothing_left(run)
-
-
-def _nothing_left(run: Path) -> bool:
-    """Return whether a run has done all its steps, though it was killed before its log could say so."""
-    try:
-        folder = RunFolder.open(run)
-        progress = read_progress(folder.last / CHECKPOINT)
-        planned = [
-            event.get("steps")
-            for event in read_events(folder.log)
-            if event["event"] in ("Started", "Resumed")
-        ]
-    except RunError:
-        return False
-    patience = folder.record.training.patience
-    return progress.step in planned[-1:] or (patience is not None and progress.waited >= patience)
 
 
 def series_of(run: RunFolder) -> SeriesFolder | None:

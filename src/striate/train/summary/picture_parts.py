@@ -129,7 +129,7 @@ def changed_lines(config: TrainConfig) -> tuple[str, list[str]]:
     """Return the settings that differ from their defaults, below their heading, as many as there is room for."""
     lines = [f"{name} {shown(value)}" for name, value in changed_settings(config).items()]
     more = [f"and {len(lines) - _SETTINGS + 1} more"] if len(lines) > _SETTINGS else []
-    return "settings that differ from their defaults", lines[: _SETTINGS - len(more)] + more
+    return "settings that differ from their defaults", [*lines[: _SETTINGS - len(more)], *more] or ["none"]
 
 
 def most_confused(measured: Evaluation | LabelEvaluation | None) -> list[tuple[str, list[str]]]:

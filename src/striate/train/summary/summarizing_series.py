@@ -11,12 +11,13 @@ from torch import nn
 from striate.data import Source, open_source
 from striate.errors import ConfigError, RunError, StriateError, bad_argument
 from striate.train.folder import RunFolder
+from striate.train.keeping.ended import is_done
 from striate.train.measure import opened
 from striate.train.metrics import Evaluation, LabelEvaluation
 from striate.train.several.ensemble import evaluate_members
 from striate.train.several.pooling import evaluate_folds
 from striate.train.several.scores import Scores
-from striate.train.several.series_folder import SeriesFolder, is_done
+from striate.train.several.series_folder import SeriesFolder
 from striate.train.summary.history import read_history
 from striate.train.summary.series import Entry, SeriesSummary
 from striate.train.summary.summary import Summary

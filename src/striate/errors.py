@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 __all__ = [
@@ -25,10 +26,51 @@ __all__ = [
     "bad_argument",
     "did_you_mean",
     "listed",
+    "nearest",
     "printable",
     "unknown_name",
     "validation_message",
 ]
+
+
+_ELSEWHERE: Mapping[str, str] = MappingProxyType(
+    {
+        # options of training
+        "learningrate": "lr", "initiallr": "lr", "baselr": "lr", "lrmax": "lr", "maxlr": "lr", "eta": "lr",
+        "wd": "weight_decay", "decay": "weight_decay",
+        "bs": "batch_size", "batch": "batch_size", "minibatchsize": "batch_size",
+        "numepochs": "epochs", "nepochs": "epochs", "nepoch": "epochs", "nbepoch": "epochs", "maxepochs": "epochs",
+        "opt": "optimizer", "optim": "optimizer", "optimfunc": "optimizer", "solver": "optimizer",
+        "sched": "schedule", "scheduler": "schedule", "lrscheduler": "schedule", "lrschedule": "schedule",
+        "criterion": "loss", "lossfn": "loss", "lossfunc": "loss", "lossfunction": "loss",
+        "milestones": "at", "stepsize": "every", "gamma": "factor", "tmult": "growth", "t0": "every",
+        "warmupepochs": "warmup", "warmupsteps": "warmup", "warmupratio": "warmup", "pctstart": "warmup",
+        "epsilon": "eps", "beta1": "betas", "beta2": "betas", "rho": "smoothing",
+        "clipnorm": "clip_norm", "clipgradnorm": "clip_norm", "maxgradnorm": "clip_norm", "gradclip": "clip_norm",
+        "gradientclipval": "clip_norm", "clipgradvalue": "clip_value",
+        "randomstate": "seed", "randomseed": "seed", "rngseed": "seed", "manualseed": "seed",
+        "amp": "precision", "mixedprecision": "precision", "dtype": "precision",
+        "earlystopping": "patience", "earlystop": "patience",
+        "accumulategradbatches": "micro_batch", "microbatchsize": "micro_batch",
+        "initializer": "init", "kernelinitializer": "init",
+        "transform": "augment", "transforms": "augment", "augmentation": "augment",
+        "gpu": "device", "gpus": "nproc", "nprocpernode": "nproc", "outputdir": "out", "savedir": "out",
+        # their values
+        "mse": "squared", "mseloss": "squared", "meansquarederror": "squared", "l2loss": "squared",
+        "bce": "binary", "bcewithlogits": "binary", "binarycrossentropy": "binary", "bcewithlogitsloss": "binary",
+        "ce": "cross-entropy", "nll": "cross-entropy", "nllloss": "cross-entropy", "crossentropyloss": "cross-entropy",
+        "categoricalcrossentropy": "cross-entropy", "sparsecategoricalcrossentropy": "cross-entropy",
+        "sgdm": "sgd", "momentum": "sgd", "nesterov": "sgd",
+        "onecyclelr": "one-cycle", "multisteplr": "multi-step", "steplr": "step", "exponentiallr": "exponential",
+        "cosineannealinglr": "cosine", "cosineannealing": "cosine", "cosinedecay": "cosine",
+        "sgdr": "warm-restarts", "cosineannealingwarmrestarts": "warm-restarts",
+        "cosinedecayrestarts": "warm-restarts",
+        "reduceonplateau": "plateau", "reducelronplateau": "plateau",
+        # options of layers
+        "filters": "out_channels", "units": "out_features", "poolsize": "kernel_size", "dilationrate": "dilation",
+    }
+)  # fmt: skip
+"""What Keras, PyTorch and fastai call otherwise, in small letters without dashes, and our names for it."""
 
 
 class StriateError(Exception):
@@ -71,13 +113,34 @@ class DistributedError(TrainingError):
     """Several processes cannot train together: one hangs or is gone, or they were started wrongly."""
 
 
+_NEARLY = 0.2
+"""How much less alike than the best a second name may be."""
+
+
+def nearest(name: str, known: Iterable[str]) -> list[str]:
+    """Return the names of ``known`` that ``name`` may stand for, best first: two at most, perhaps none.
+
+    That is the same name otherwise written, or what other libraries call so, or what is spelled like it.
+    """
+    by_lower = {k.lower(): k for k in known}
+    by_letters = {_letters(k): k for k in by_lower}
+    letters = _letters(name.lower())
+    for same in (letters, *map(_letters, _ELSEWHERE.get(letters, "").split())):
+        if same in by_letters:
+            return [by_lower[by_letters[same]]]
+    close = difflib.get_close_matches(name.lower(), by_lower, n=2, cutoff=0.55)
+    alike = [difflib.SequenceMatcher(None, c, name.lower()).ratio() for c in close]
+    return [by_lower[c] for c, ratio in zip(close, alike, strict=True) if ratio > alike[0] - _NEARLY]
+
+
+def _letters(name: str) -> str:
+    return re.sub("[-_ ]", "", name)
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return ``" Did you mean 'x'?"`` for the nearest known names, or an empty string."""
-    by_lower = {k.lower(): k for k in known}
-    close = difflib.get_close_matches(name.lower(), by_lower, n=2, cutoff=0.55)
-    if not close:
-        return ""
-    return f" Did you mean {' or '.join(repr(by_lower[c]) for c in close)}?"
+    close = nearest(name, known)
+    return f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
 
 
 def unknown_name(what: str, name: str, known: Iterable[str]) -> str:
@@ -106,6 +169,17 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
+_KINDS: Mapping[str, str] = MappingProxyType(
+    {
+        "a valid number": "a number",
+        "a valid integer": "a whole number",
+        "a valid string": "a text",
+        "a valid boolean": "true or false",
+    }
+)
+"""How pydantic calls kinds of values, and we."""
+
+
 def validation_message(owner: str, fields: Sequence[str], failures: Sequence[Mapping[str, Any]]) -> str:
     """Word the first of pydantic's failures as one sentence.
 
@@ -129,6 +203,12 @@ def validation_message(owner: str, fields: Sequence[str], failures: Sequence[Map
         case "unexpected_positional_argument":
             return f"{owner} got too many positional arguments. {takes}"
     allowed = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    for kind, ours in _KINDS.items():
+        if allowed.startswith(kind):
+            allowed = ours
+    for limit in first.get("ctx", {}).values():
+        if isinstance(limit, float):  # pydantic writes 1e30 with all its zeros
+            allowed = re.sub(r"\d{17,}", f"{limit:g}", allowed)
     if not allowed.startswith(("must", "is ")):
         allowed = f"must be {allowed}"
     hint = ""

@@ -6,6 +6,7 @@ import pytest
 from toys import message_of
 
 from striate.errors import ConfigError
+from striate.train.config import TrainConfig
 from striate.train.config.reading import merged, parse_override, read_config
 
 OPTIMIZERS = "'sgd', 'adagrad', 'adadelta', 'rmsprop', 'adam', 'adamw', 'nadam', 'radam', 'lars' or 'muon'"
@@ -76,10 +77,10 @@ OVERRIDES = {
     "optimizer.=3": "'optimizer.=3': write an option and its value as optimizer.lr=0.1.",
     "optimizer.lr=": "'optimizer.lr=': has no value; write one after the =, or null for none.",
     "patience= ": "'patience= ': has no value; write one after the =, or null for none.",
-    "optimizer.lr=abc": "lr='abc' must be a valid number.",
+    "optimizer.lr=abc": "lr='abc' must be a number.",
     "optimizer.lr=-1": "lr=-1 must be greater than 0.",
     "optimizer.lr=.nan": "lr=nan must be a finite number.",
-    "epochs=null": "epochs=None must be a valid number.",
+    "epochs=null": "epochs=None must be a number.",
     "optimizer.lrr=1": f"optimizer has no option 'lrr'. Did you mean 'lr'? {OPTIMIZER_TAKES}",
     "lr.x=1": "'lr.x=1': lr is no group of options; write it as lr=….",
     "epochs.x=1": "'epochs.x=1': epochs is no group of options; write it as epochs=….",
@@ -102,6 +103,10 @@ OVERRIDES = {
         "groups=[{'paths': 'c1.*', 'lr_factor': -1}] must be a list of groups: lr_factor=-1 must be greater than or "
         "equal to 0."
     ),
+    "groups=[{paths: c1.*}, {paths: c3.*}, {paths: c1.*}]": (
+        "groups=[{'paths': 'c1.*'}, {'paths': 'c3.*'}, {'paths': 'c1.*'}] must be a list of groups of different paths: "
+        "'c1.*' stands twice, and the first group that matches counts."
+    ),
     "lr=[": "'lr=[': its value cannot be read; put a text in quotes.",
     "lr=!!python/name:os.system": (
         "'lr=!!python/name:os.system': its value cannot be read; put a text in quotes."
@@ -116,17 +121,28 @@ def test_an_override(refused, words):
 
 
 def test_an_unknown_option_or_group_suggests_the_nearest(refused):
-    assert refused("optimzer.lr=1").startswith(
-        "there is no option 'optimzer'. Did you mean 'optimizer'? There are"
+    assert refused("optimzer.lr=1") == "there is no option 'optimzer'. Did you mean 'optimizer'?"
+    assert refused("epoch=1") == "there is no option 'epoch'. Did you mean 'epochs'?"
+
+
+def test_what_is_near_no_option_is_told_of_all_by_their_groups(refused):
+    text = refused("zzz=1")
+    assert text.startswith(
+        "there is no option 'zzz'. There are recipe, epochs, batch_size, seed, init, device, patience, "
     )
-    assert refused("epoch=1").startswith("there is no option 'epoch'. Did you mean 'epochs'? There are ")
+    assert (
+        "; of averaging ema, swa, swa_every; of checkpoints every_steps, every_minutes, keep_best; " in text
+    )
+    assert text.endswith("; of health health_every.")
 
 
 TOGETHER = {
     "--schedule step --every 20 --epochs 10": (
-        "every=20.0: must be below epochs=10, or the rate would never fall."
+        "--every 20.0: must be below epochs=10, or the rate would never fall."
     ),
-    "--schedule multi-step --epochs 10": "at=[]: must be epochs at which the rate falls, such as [5, 8].",
+    "--schedule multi-step --epochs 10": (
+        "at=[]: must be epochs at which the rate falls, such as [5, 8]. Set it with --at 5,8 (at=[5, 8])."
+    ),
     "--schedule multi-step at=[5,12] --epochs 10": (
         "at=[5.0, 12.0]: must be epochs below epochs=10. Remove those, or train longer."
     ),
@@ -137,13 +153,13 @@ TOGETHER = {
         "at=[5.0]: must be empty for cosine. schedule=multi-step has such epochs."
     ),
     "--schedule plateau --plateau 20 --epochs 10": (
-        "plateau=20: must be below 9 for epochs=10, or the rate could never fall."
+        "--plateau 20: must be below 9 for epochs=10, or the rate could never fall. Or train longer."
     ),
     "--schedule warm-restarts --every 12 --epochs 10": (
-        "every=12.0: must be below the 9.5 epochs after the warmup, or nothing would restart."
+        "--every 12.0: must be below the 9.5 epochs after the warmup, or nothing would restart."
     ),
     "--schedule multi-step --at 5,12 --epochs 10": (
-        "at=[5.0, 12.0]: must be epochs below epochs=10. Remove those, or train longer."
+        "--at [5.0, 12.0]: must be epochs below epochs=10. Remove those, or train longer."
     ),
     "class_weights=[1,2]": (
         "class_weights=[1.0, 2.0]: must be none, balanced, or 10 numbers, one for each class."
@@ -165,7 +181,15 @@ FILES = {
     ),
     "run of nothing": ("kind: striate run", "a configuration is a mapping of options, such as 'epochs: 20'."),
     "bytes": (b"\xff\xfe", "is not a text file."),
-    "twice": ("epochs: 3\nepochs: 4", "line 1: the key 'epochs' stands twice in one mapping."),
+    "twice": ("epochs: 3\nepochs: 4", "lines 1 and 2: the key 'epochs' stands twice in one mapping."),
+    "broken": (
+        "epochs: 3\noptimizer: {name sgd]",
+        "not YAML: line 2, column 21: expected ',' or '}', but got ']'.",
+    ),
+    "control character": (
+        "epochs: 3\na: \x01",
+        "not YAML: line 2, column 4: the character U+0001 is not allowed.",
+    ),
     "large": ("#" * (2**20 + 1), "is larger than a configuration can be, 1048576 bytes."),
     "group of a list": (
         "optimizer: [1]",
@@ -194,7 +218,9 @@ def test_a_tag_in_a_file_is_refused_and_makes_nothing(tmp_path, monkeypatch, tag
     monkeypatch.chdir(tmp_path)
     (tmp_path / "options.yaml").write_text(f"epochs: {tag} [made]")
     text = message_of(ConfigError, read_config, "options.yaml")
-    assert text.startswith("options.yaml: not YAML: could not determine a constructor for the tag")
+    assert text.startswith(
+        "options.yaml: not YAML: line 1, column 9: could not determine a constructor for the tag"
+    )
     assert not (tmp_path / "made").exists()
 
 
@@ -220,12 +246,21 @@ def test_a_value_of_a_file_is_told_by_the_name_of_its_option(failure, tmp_path, 
     ["lr: 0.5\noptimizer: {name: sgd, lr: 0.1}", "optimizer: {name: sgd, lr: 0.1}\nlr: 0.5"],
     ids=["before", "behind"],
 )
-def test_the_own_name_of_an_option_beats_its_group_in_any_order(tmp_path, text):
-    file = tmp_path / "options.yaml"
-    file.write_text(text)
-    optimizer = merged([read_config(file)]).optimizer
-    assert (optimizer.name, optimizer.lr) == ("sgd", 0.5)
-    assert merged([read_config(file), {"optimizer": {"lr": 0.25}}]).optimizer.lr == 0.25
+def test_a_file_says_an_option_once(tmp_path, monkeypatch, text):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "options.yaml").write_text(text)
+    assert message_of(ConfigError, read_config, "options.yaml") == (
+        "options.yaml: lr: 0.5 and optimizer: {lr: 0.1} say the same option twice; keep one of them."
+    )
+
+
+@pytest.mark.parametrize("names", [("lr", "optimizer"), ("optimizer", "lr")], ids=["before", "behind"])
+def test_the_own_name_of_an_option_beats_its_group_in_any_order(names):
+    both = {"lr": 0.5, "optimizer": {"name": "sgd", "lr": 0.1}}
+    layer = {name: both[name] for name in names}
+    for optimizer in (merged([layer]).optimizer, TrainConfig(**layer).optimizer):
+        assert (optimizer.name, optimizer.lr) == ("sgd", 0.5)
+    assert merged([layer, {"optimizer": {"lr": 0.25}}]).optimizer.lr == 0.25
 
 
 def test_the_file_of_a_run_has_its_recipe_resolved(tmp_path):

@@ -83,16 +83,20 @@ def test_a_network_that_training_refuses_is_not_followed(striate, folder):
         ),
         (
             ["--init", "kaiming"],
-            "--init 'kaiming' must be an initialization: unknown initialization 'kaiming'. Did you",
+            "--init 'kaiming' must be an initialization. Did you mean 'he-normal'? Known: ",
         ),
         (
             ["--init", "default,ortho"],
-            "--init 'ortho' must be an initialization: unknown initialization 'ortho'. Did you",
+            "--init 'ortho' must be an initialization. Did you mean 'orthogonal'? Known: ",
+        ),
+        (
+            ["--init", "lsuv,default, lsuv"],
+            "--init lsuv,default, lsuv: lsuv stands twice; name each once.",
         ),
         (["--init", "default", "--plot", "x.pdf"], "--plot 'x.pdf': must end with .svg or .png."),
         (["--plot", "no/x.svg"], "--plot no/x.svg: there is no folder no; name one that is there."),
     ],
-    ids=["nothing", "report", "name", "second-name", "form", "folder"],
+    ids=["nothing", "report", "name", "second-name", "twice", "form", "folder"],
 )
 def test_what_it_refuses(striate, folder, arguments, message):
     done = striate("check", "net.yaml", *arguments)

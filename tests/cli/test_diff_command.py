@@ -66,14 +66,14 @@ def test_failures(striate, failure, runs, tmp_path):
     missing = tmp_path / "no"
     assert failure("diff", runs[0], missing) == f"{missing}: no such run folder."
     assert failure("diff", tmp_path, runs[0]) == message_of(RunError, st.Run, tmp_path)
-    assert failure("diff", *runs, "--top", -1) == "top=-1: must be a whole number of at least 0."
+    assert failure("diff", *runs, "--top", -1) == "--top -1: must be a whole number of at least 0."
     assert failure("diff", *runs, "--split", "holdout").startswith(
         f"folder:{runs[0].parent / 'set'} has no split"
     )
     assert failure("diff", *runs, "--data", missing) == f"no data called '{missing}': no such file or folder."
-    assert failure("diff", *runs, "--device", "gpu").startswith("device='gpu': must be auto or a device")
+    assert failure("diff", *runs, "--device", "gpu").startswith("--device 'gpu': must be auto or a device")
     assert striate("diff", runs[0]).status == 2
-    assert "Missing argument 'RUN'" in striate("diff", runs[0]).err
+    assert striate("diff", runs[0]).err == "striate: missing RUN. striate diff --help shows an example.\n"
 
 
 def test_a_damaged_log(failure, runs, tmp_path):

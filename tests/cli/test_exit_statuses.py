@@ -16,30 +16,6 @@ def test_done(striate, arguments):
     assert done.out.startswith(("Usage: striate", f"striate {st.__version__}\n"))
 
 
-@pytest.mark.parametrize(
-    ("arguments", "reason"),
-    [
-        (["inspekt"], "No such command 'inspekt'. Did you mean 'inspect'?"),
-        (["trian", "lenet5"], "No such command 'trian'. Did you mean 'train'?"),
-        (["xyz"], "No such command 'xyz'."),
-        (["--bogus"], "No such option: --bogus"),
-        (["inspect"], "Missing argument 'NETWORK'."),
-        (["inspect", "lenet5", "--bach-size", "3"], "No such option: --bach-size"),
-        (["inspect", "lenet5", "--batch-size", "many"], "Invalid value for '--batch-size'"),
-        (["inspect", "lenet5", "more"], "Got unexpected extra argument"),
-        (["train", "lenet5"], "missing --data SOURCE, what to train on"),
-        (["train", "lenet5", "--data", "digits", "--epochs", "x"], "Invalid value for '--epochs'"),
-        (["predict", "run"], "Missing argument 'IMAGE"),
-        (["zoo", "lenet5", "vgg16"], "Got unexpected extra argument"),
-    ],
-)
-def test_bad_usage(striate, arguments, reason):
-    done = striate(*arguments)
-    assert (done.status, done.out) == (2, "")
-    assert reason in done.err
-    assert "Traceback" not in done.err
-
-
 def test_no_command_is_bad_usage(striate):
     done = striate()
     assert done.status == 2

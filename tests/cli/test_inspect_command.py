@@ -107,7 +107,7 @@ def test_description_files_and_functions(striate, tmp_path, monkeypatch):
             "Or give a .yaml or .json file, or module:function.",
         ),
         (["nowhere.yaml"], "nowhere.yaml: cannot be read: No such file or directory."),
-        (["lenet5", "--batch-size", "0"], "batch_size=0: must be a whole number of at least 1."),
+        (["lenet5", "--batch-size", "0"], "--batch-size 0: must be a whole number of at least 1."),
         (
             ["lenet5", "--work", "c9"],
             "no layer at 'c9' in 'lenet5'. "
@@ -135,7 +135,7 @@ def test_failures(failure, arguments, message):
     assert failure("inspect", *arguments) == message
 
 
-@pytest.mark.parametrize("text", ["axb", "1x-3x4", "", "3x"])
+@pytest.mark.parametrize("text", ["axb", "1x-3x4", " ", "3x"])
 def test_an_input_that_is_no_shape_is_bad_usage(failure, text):
     message = failure("inspect", "lenet5", "--input", text, status=2)
     assert message == f"--input {text!r}: write channels, height and width as 3x224x224."
@@ -166,10 +166,10 @@ def test_a_picture_for_another_input_beside_json_or_formulas(striate, tmp_path):
     assert ">64×112×112</text>" in path.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", ["net.pdf", "net", "", ".png"])
+@pytest.mark.parametrize("name", ["net.pdf", "net", ".", ".png"])
 def test_a_picture_of_another_form_is_bad_usage(failure, name):
     message = failure("inspect", "lenet5", "--plot", name, status=2)
-    assert message == f"--plot {name or '.'!r}: must end with .svg or .png."
+    assert message == f"--plot {name!r}: must end with .svg or .png."
 
 
 def test_a_picture_that_cannot_be_written(failure, tmp_path):

@@ -106,7 +106,7 @@ def test_predict_failures(failure, folder, tmp_path):
     missing = tmp_path / "none.png"
     assert failure("predict", folder / "run", missing) == f"{missing}: no such file."
     assert failure("predict", folder / "run", missing, "--top", 0) == (
-        "top=0: must be a whole number of at least 1."
+        "--top 0: must be a whole number of at least 1."
     )
     assert failure("predict", tmp_path / "no", missing) == f"{tmp_path / 'no'}: no such run folder."
 
@@ -116,4 +116,4 @@ def test_the_device_is_the_user_s_choice(striate, failure, folder, command):
     images = [folder / "set" / "test" / NAMES[0] / "000.png"] if command == "predict" else []
     assert striate(command, folder / "run", *images, "--device", "cpu").status == 0
     text = failure(command, folder / "run", *images, "--device", "gpu")
-    assert text.startswith("device='gpu': must be auto or a device of this machine. Here there is cpu")
+    assert text.startswith("--device 'gpu': must be auto or a device of this machine. Here there is cpu")

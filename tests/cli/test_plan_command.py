@@ -125,7 +125,7 @@ def test_another_input(striate, net):
 
 OPTIONS = [
     (("--precision", "fp8"), 2, "'auto', 'fp32', 'tf32', 'bf16-math', 'bf16' or 'fp16'"),
-    (("--precision", "tf32"), 1, "precision='tf32': must be fp32, bf16-math, bf16, fp16 on cpu."),
+    (("--precision", "tf32"), 1, "--precision 'tf32': must be fp32, bf16-math, bf16, fp16 on cpu."),
     (("--memory-format", "nhwc"), 2, "'auto', 'contiguous' or 'channels_last'"),
     (("--compile", "maybe"), 2, "'auto', 'on' or 'off'"),
     (("--plan", "fast"), 2, "'auto' or 'plain'"),
@@ -135,7 +135,7 @@ OPTIONS = [
     (("--input", "3x8"), 2, "write 3x224x224"),
     (("--input", "1x2x2"), 1, "conv (Conv) cannot take (1, 2, 2)"),
     (("--data", "nowhere"), 1, "no data called 'nowhere'"),
-    (("--device", "abacus"), 1, "device='abacus'"),
+    (("--device", "abacus"), 1, "--device 'abacus'"),
 ]
 
 
@@ -155,7 +155,7 @@ def test_no_network(failure):
 def test_compiling_without_a_compiler(failure, net, data, monkeypatch):
     monkeypatch.setattr("shutil.which", lambda name: None)
     for command in (("plan", net), ("train", net, "--data", data)):
-        assert failure(*command, "--compile", "on").startswith("compile='on': needs a C++ compiler")
+        assert failure(*command, "--compile", "on").startswith("--compile 'on': needs a C++ compiler")
 
 
 def test_training_tells_its_plan(striate, net, data, tmp_path):

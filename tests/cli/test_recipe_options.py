@@ -92,7 +92,7 @@ BAD = {
     "--recipe digit": "--recipe 'digit' must be one of lenet5: digits, mnist. Did you mean 'digits'?",
     "--recipe imagenet": "--recipe 'imagenet' must be one of lenet5: digits, mnist.",
     "--recipe digits --lr -1": "--lr -1.0 must be greater than 0.",
-    "recipe=3": "recipe=3 must be a valid string.",
+    "recipe=3": "recipe=3 must be a text.",
     "--input 28": f"--input '28': {IMAGE}",
     "--input 1x28": f"--input '1x28': {IMAGE}",
     "--input 1x28x28x1": f"--input '1x28x28x1': {IMAGE}",
@@ -158,7 +158,7 @@ def test_recipes_of_some_networks(striate):
 
 
 def test_what_configured_refuses_is_a_usage_error():
-    with pytest.raises(UsageError, match="--recipe 'x' must be one of lenet5"):
+    with pytest.raises(UsageError, match="recipe='x' must be one of lenet5"):
         config_options.configured({"recipe": "x"}, network="lenet5")
 
 

@@ -106,7 +106,7 @@ def test_a_report_of_several_runs(striate, failure, given, data, tmp_path, monke
     assert done.out == "summary: x.html\n"
     assert "href" not in (tmp_path / "x.html").read_text()  # the runs have no pages
     text = failure("report", "cv", "--split", "test")
-    assert text.startswith("split='test': must be 'val', of folds.")
+    assert text.startswith("--split 'test': must be 'val', of folds.")
     assert failure("report", data).endswith("not a run folder; it has no run.yaml.")
 
 
@@ -200,7 +200,7 @@ def test_find_lr(striate, given, tmp_path, monkeypatch):
         ("--bagging", "--bagging goes with --members."),
         ("--folds 3 --bagging", "--bagging goes with --members."),
         ("--plot a.svg", "--plot goes with --find-lr."),
-        ("--find-lr --plot a.png", "--plot a.png: must end with .svg."),
+        ("--find-lr --plot a.gif", "--plot a.gif: must end with .svg or .png."),
         ("--find-lr --plot no/a.svg", "--plot no/a.svg: there is no folder no."),
         ("--find-lr --plot a.svg", "--plot a.svg: is a folder; name the file to write, such as rates.svg."),
         ("--sanity --out run", "--sanity makes no run folder; leave out --out."),

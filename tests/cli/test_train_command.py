@@ -186,7 +186,7 @@ def test_flags_beat_overrides_which_beat_the_file(striate, data, net, tmp_path):
         (["optimzer.lr=1"], "there is no option 'optimzer'. Did you mean 'optimizer'?"),
         (["lr"], "'lr': write an option and its value as optimizer.lr=0.1."),
         (["lr=["], "'lr=[': its value cannot be read; put a text in quotes."),
-        (["lr=fast"], "lr='fast' must be a valid number."),
+        (["lr=fast"], "lr='fast' must be a number."),
         (["--config", "none.yaml"], "none.yaml: No such file or directory."),
     ],
     ids=["leaf", "group", "form", "yaml", "value", "file"],
@@ -245,7 +245,7 @@ def test_a_zoo_network_gets_the_classes_of_the_data(striate, data, tmp_path, mon
         ({"--data": "idx:nowhere"}, "idx:nowhere: no such folder."),
         ({"--data": "digits"}, "'tiny' gives an output of shape (2,), and the data has 10 classes; "
             "give its last layer 10 outputs, or use network.with_num_classes(10)."),
-        ({"--device": "gpu"}, "device='gpu': must be auto or a device of this machine. Here there is cpu"),
+        ({"--device": "gpu"}, "--device 'gpu': must be auto or a device of this machine. Here there is cpu"),
     ],
 )  # fmt: skip
 def test_failures_leave_no_run(failure, data, net, tmp_path, change, message):
@@ -287,6 +287,7 @@ def test_one_step_is_one(striate, data, net, tmp_path):
 
 def test_out_that_exists(failure, data, net, tmp_path):
     (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "mine.txt").touch()
     text = failure("train", net, "--data", "nowhere", "--out", tmp_path / "run")
     assert text == f"{tmp_path / 'run'}: already exists; choose another --out (out=…), or remove it."
 

@@ -89,7 +89,7 @@ def refusal(kind, **options):
         (AdaptiveAvgPool, {}, "output_size", [0, None], WHOLE),
         (TiledConv, {"out_channels": 3, "kernel_size": 3}, "tiles", [0, (1, 2, 3, 4)], WHOLE),
         (RNN, {"hidden_size": 3}, "activation", ["sigmoid"], "must be 'tanh' or 'relu'"),
-        (LSTM, {"hidden_size": 3}, "bidirectional", [1], "must be a valid boolean"),
+        (LSTM, {"hidden_size": 3}, "bidirectional", [1], "must be true or false"),
         (GRU, {"hidden_size": 3}, "num_layers", [0], "must be at least 1"),
     ],
 )
@@ -108,7 +108,7 @@ def test_a_bad_option_is_refused_with_field_value_and_allowance(kind, options, f
         (SparsityPenalty, {}, "target", "must be a number between 0 and 1"),
         (LpPool, {"kernel_size": 2}, "p", "must be a number from 1 to 100"),
         (StochasticDepth, {}, "p", "must be a number from 0 up to, not including, 1"),
-        (BatchNorm, {}, "momentum", "must be a valid number"),
+        (BatchNorm, {}, "momentum", "must be a number"),
         (BatchNorm, {}, "eps", "must be a number above 0"),
     ],
 )

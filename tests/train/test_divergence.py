@@ -12,6 +12,12 @@ from striate.errors import TrainingError
 from striate.train import Checkpointed, Diverged, Finished, train
 from striate.train.keeping.checkpoint import model_tensors, read_progress
 
+CAUSES = (
+    "The usual causes are too high a learning rate (here {}), "
+    "and weight decay or penalties that are too strong for it"
+)
+LESS = ", longer warmup, or less --weight-decay, --l1 and --l2."
+
 
 class Net(nn.Module):
     def __init__(self):
@@ -56,8 +62,8 @@ def test_a_spoiled_weight_is_found(tmp_path, parameter, layer, value):
     next(events)
     assert next(events) == Diverged(step=1, layer=layer, what="weights")
     assert message_of(TrainingError, next, events) == (
-        f"the loss at step 1 is not a finite number: first in the weights of {layer!r}. The usual cause is too "
-        "high a learning rate (here 0.002); try --lr 0.0002, or longer warmup."
+        f"the loss at step 1 is not a finite number: first in the weights of {layer!r}. {CAUSES.format('0.002')}; "
+        f"try --lr 0.0002{LESS} Nothing of its weights was kept: there was no checkpoint yet in {tmp_path / 'run'}."
     )
     assert not [name for name in files_below(tmp_path) if name.endswith("safetensors")]
 
@@ -125,7 +131,10 @@ def test_an_absurd_learning_rate(tmp_path, epochs, steps):
     assert text.startswith(
         "the validation loss at step 1 is not a finite number: first in the output of 'head'."
     )
-    assert text.endswith("(here 1e+25); try --lr 1e+24, or longer warmup.")
+    assert text.endswith(
+        f"{CAUSES.format('1e+25')}; try --lr 0.1{LESS} Nothing of its weights was kept: there was no checkpoint yet in "
+        f"{path}."
+    )
     assert not [name for name in files_below(path) if name.endswith("safetensors")]
     assert (path / "events.jsonl").read_text().count("NaN") == 0
 

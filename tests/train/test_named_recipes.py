@@ -200,7 +200,7 @@ UNKNOWN = {
         "resnet-20",
         "cifar10",
         "left out for resnet-20, which has no recipes; striate zoo --recipes lists the networks that have some. "
-        "Did you mean 'resnet20' or 'resnet1202'?",
+        "Did you mean 'resnet20'?",
     ),
     "none": (
         "net.yaml",

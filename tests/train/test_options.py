@@ -29,22 +29,22 @@ SCHEDULES = (
 STEPS = "standardize, unit, symmetric, per-pixel, gcn, lcn, pca, zca, quantize"
 
 BAD = [
-    ("recipe", 3, "a valid string"),
+    ("recipe", 3, "a text"),
     ("health_every", 0, "epoch, none, or a number of steps from 1 to 1000000"),
     ("epochs", 0, "greater than 0"),
     ("epochs", -1.5, "greater than 0"),
     ("epochs", math.nan, "a finite number"),
     ("epochs", math.inf, "a finite number"),
-    ("epochs", "3", "a valid number"),
+    ("epochs", "3", "a number"),
     ("batch_size", 0, "greater than or equal to 1"),
-    ("batch_size", 2.0, "a valid integer"),
-    ("batch_size", True, "a valid integer"),
+    ("batch_size", 2.0, "a whole number"),
+    ("batch_size", True, "a whole number"),
     ("optimizer", "adamm", OPTIMIZERS),
-    ("nesterov", 1, "a valid boolean"),
+    ("nesterov", 1, "true or false"),
     ("betas", 3, "a list of two numbers such as [0.9, 0.999]"),
     ("eps", 0.0, "greater than 0"),
     ("smoothing", 1.0, "less than 1"),
-    ("decay_all", "yes", "a valid boolean"),
+    ("decay_all", "yes", "true or false"),
     ("lookahead", 0, "greater than or equal to 1"),
     ("lookahead_share", 1.5, "less than or equal to 1"),
     ("groups", "conv", "a list of groups, such as [{paths: conv1.*, lr_factor: 0.1}]"),
@@ -83,34 +83,34 @@ BAD = [
     (
         "preprocess",
         "gcn+zcaa",
-        f"one of {STEPS}, or several joined by + as in gcn+zca; 'zcaa' is none (did you mean 'zca' or 'pca'?)",
+        f"one of {STEPS}, or several joined by + as in gcn+zca; 'zcaa' is none (did you mean 'zca'?)",
     ),
     ("preprocess", "gcn:3", "without a number after gcn; pca and zca and quantize take one"),
     ("preprocess", "zca:", "with a whole number above 0 after zca:, how many components"),
     ("preprocess", "pca:0", "with a whole number above 0 after pca:, how many components"),
     ("preprocess", "quantize", "with 1 to 8 bits after quantize, as in quantize:4"),
     ("preprocess", "quantize:9", "with 1 to 8 bits after quantize, as in quantize:4"),
-    ("preprocess", 3, "a valid string"),
+    ("preprocess", 3, "a text"),
     ("resize", "covre", "'stretch', 'fit' or 'cover'"),
     ("resize", 224, "'stretch', 'fit' or 'cover'"),
     ("channel_order", "grb", "'rgb' or 'bgr'"),
-    ("augment", "cifra", "a recipe: unknown recipe 'cifra'"),
+    ("augment", "cifra", "a recipe"),
     ("augment", "none.yaml", "a recipe: none.yaml: No such file or directory"),
-    ("augment", 3, "a valid string"),
+    ("augment", 3, "a text"),
     ("stored_size", 0, "greater than or equal to 1"),
     ("stored_size", 65536, "less than or equal to 65535"),
-    ("stored_size", 256.0, "a valid integer"),
+    ("stored_size", 256.0, "a whole number"),
     ("warmup", 1.0, "less than 1"),
     ("warmup", -0.5, "greater than or equal to 0"),
     ("label_smoothing", 1.5, "less than 1"),
     ("patience", 0, "greater than or equal to 1"),
-    ("patience", 2.5, "a valid integer"),
+    ("patience", 2.5, "a whole number"),
     ("seed", -1, "greater than or equal to 0"),
     ("seed", 2**63, f"less than {2**63}"),
-    ("seed", 1.5, "a valid integer"),
-    ("init", "he_norml", "an initialization: unknown initialization 'he_norml'"),
-    ("init", 3, "a valid string"),
-    ("device", 3, "a valid string"),
+    ("seed", 1.5, "a whole number"),
+    ("init", "he_norml", "an initialization"),
+    ("init", 3, "a text"),
+    ("device", 3, "a text"),
     ("precision", "fp8", "'auto', 'fp32', 'tf32', 'bf16-math', 'bf16' or 'fp16'"),
     ("memory_format", "nhwc", "'auto', 'contiguous' or 'channels_last'"),
     ("compile", "yes", "'auto', 'on' or 'off'"),
@@ -119,8 +119,8 @@ BAD = [
     ("threads", 0, "greater than or equal to 1"),
     ("threads", 1025, "less than or equal to 1024"),
     ("keep_best", 0, "greater than or equal to 1"),
-    ("skip_bad_images", 1, "a valid boolean"),
-    ("sync_batchnorm", 1, "a valid boolean"),
+    ("skip_bad_images", 1, "true or false"),
+    ("sync_batchnorm", 1, "true or false"),
 ]
 
 
@@ -150,11 +150,17 @@ def test_every_option_is_tried():
 
 @pytest.mark.parametrize(
     ("name", "hint"),
-    [("epoch", " Did you mean 'epochs'?"), ("batchsize", " Did you mean 'batch_size'?"), ("zzz", "")],
+    [("epoch", " Did you mean 'epochs'?"), ("batchsize", " Did you mean 'batch_size'?")],
 )
 def test_an_unknown_option_suggests_the_nearest(name, hint):
-    text = message_of(ConfigError, TrainConfig, **{name: 3})
-    assert text == f"training has no option {name!r}.{hint} It takes: {', '.join(NAMES)}."
+    assert message_of(ConfigError, TrainConfig, **{name: 3}) == f"training has no option {name!r}.{hint}"
+
+
+def test_of_what_is_near_no_option_all_are_named():
+    text = message_of(ConfigError, TrainConfig, zzz=3)
+    assert text.startswith("training has no option 'zzz'. There are recipe, epochs, batch_size, seed, ")
+    assert "; of averaging ema, swa, swa_every; " in text
+    assert all(re.search(rf"\b{name}\b", text) for name in NAMES)
 
 
 def test_whole_numbers_serve_as_floats_and_the_value_is_frozen():

@@ -139,7 +139,7 @@ def test_a_run_of_schema_1(toy_run, tmp_path):
         ({"resize": {"policy": "strech", "fill": 0}}, "Did you mean 'stretch'?"),
         ({"resize": {"policy": "fit", "fil": 0}}, "TypeError: "),
         ({"resize": "fit"}, "TypeError: "),
-        ({"channel_order": "bgr"}, "channel_order='bgr': must be rgb for images of 1 channels."),
+        ({"channel_order": "bgr"}, "channel_order='bgr': must be rgb for images of 1 channel."),
         ({"steps": None}, "TypeError: "),
         ({"steps": [{"standardise": {}}]}, "unknown step 'standardise'. Did you mean 'standardize'"),
         ({"steps": [{"standardize": {"mean": [], "std": []}}]}, "std=(): must be as many numbers as mean has, 0."),
@@ -216,7 +216,7 @@ def test_what_cannot_be_fitted_is_known_before_anything_is_loaded(monkeypatch):
 def test_bgr_of_grey_images(monkeypatch):
     monkeypatch.setattr(sys.modules["striate.train.prepare"], "open_split", None)
     text = message_of(DataError, prepare, tiny(), toy_source(), quick(channel_order="bgr"))
-    assert text == "channel_order='bgr': must be rgb for images of 1 channels."
+    assert text == "channel_order='bgr': must be rgb for images of 1 channel."
 
 
 def test_a_disk_that_is_full(tmp_path, monkeypatch):

@@ -437,7 +437,7 @@ def test_after_a_full_disk_it_goes_on(tmp_path, monkeypatch):
 
     monkeypatch.setattr(weights, "save_file", full)
     text = message_of(RunError, list, events)
-    assert text.endswith("No space left on device. The checkpoint of step 4 stays good.")
+    assert text.endswith(f"The checkpoint of step 4 stays good; with room, --resume {path} goes on from it.")
     monkeypatch.undo()
     list(resume(path, toy_source()))
     assert files(path) == files(whole)

@@ -1,13 +1,16 @@
 """Opening a run folder: what is wrong with one that cannot be used."""
 
 import json
+import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import pytest
 import torch
 import yaml
 from safetensors.torch import load_file, save_file
-from toys import message_of, tiny, trained
+from toys import files_below, message_of, tiny, trained
 
 from striate import Run
 from striate.data import Recipe
@@ -49,11 +52,14 @@ def test_missing_and_foreign_folders(tmp_path):
             "its schema 3 is newer than this version of striate reads (2); upgrade striate.",
         ),
         ("kind: striate run\nschema: 1\n", "its run.yaml is damaged (KeyError: 'data')."),
-        ("kind: [striate", "its run.yaml cannot be read (not YAML: while parsing a flow sequence"),
+        (
+            "kind: [striate",
+            "its run.yaml cannot be read (not YAML: line 1, column 15: expected ',' or ']', but got ",
+        ),
         ("kind: \x00", "its run.yaml cannot be read ("),
         (
             "!!python/object/apply:os.system ['true']",
-            "its run.yaml cannot be read (not YAML: could not determine a constr",
+            "its run.yaml cannot be read (not YAML: line 1, column 1: could not determine a constr",
         ),
     ],
 )
@@ -173,3 +179,50 @@ def test_a_run_folder_makes_nothing_else_be_opened(tmp_path):
     file.write_text(file.read_text().replace("augment: none", f"augment: {recipe}"))
     told = message_of(RunError, RunFolder.open, tmp_path / "run")
     assert "is neither the name of a recipe nor its text" in told
+
+
+def test_an_empty_folder_is_taken(tmp_path):
+    path = tmp_path / "run"
+    path.mkdir()
+    trained(path)
+    assert Run(path).complete
+    assert message_of(RunError, RunFolder.check_free, path).startswith(
+        f"{path}: a run is there already; choose"
+    )
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_of_several_that_want_a_folder_one_has_it(toy_run, tmp_path, there):
+    path, record = tmp_path / "run", RunFolder.open(toy_run).record
+    if there:
+        path.mkdir()
+    together = Barrier(8)
+
+    def create(number):
+        together.wait()
+        try:
+            return RunFolder.create(path, record)
+        except RunError as error:
+            return str(error)
+
+    with ThreadPoolExecutor(8) as pool:
+        done = list(pool.map(create, range(8)))
+    assert sum(isinstance(folder, RunFolder) for folder in done) == 1
+    assert all(str(path) in text for text in done if isinstance(text, str))
+    assert RunFolder.open(path).record == record
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_nothing_is_left_of_a_run_folder_that_cannot_be_written(toy_run, tmp_path, monkeypatch, there):
+    path, record = tmp_path / "run", RunFolder.open(toy_run).record
+    if there:
+        path.mkdir()
+
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    assert message_of(RunError, RunFolder.create, path, record) == (
+        f"{path}: run.yaml cannot be written: No space left on device."
+    )
+    assert files_below(tmp_path) == (["run"] if there else [])

@@ -15,6 +15,7 @@ import typer
 import striate
 from striate.cli.arguments import UsageError
 from striate.cli.console import warn
+from striate.cli.usage import REFUSAL, SILENT, as_flag, check_words, reworded
 from striate.errors import StriateError
 from striate.train.distributed.launching import given_up, may_tell
 
@@ -52,12 +53,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         if (status := given_up()) is not None:  # as another process did, and told why
             sys.exit(status)
+        check_words(words)
         called = next((word for word in words if not word.startswith("-")), None)
-        _app(called)(words, prog_name="striate", obj=given)
+        status = _app(called)(words, prog_name="striate", obj=given, standalone_mode=False)
+        sys.exit(status or 0)  # a command returns None; typer.Exit ends here as its status
+    except REFUSAL as error:
+        if type(error).__name__ == SILENT:
+            error.show()  # type: ignore[attr-defined]
+            sys.exit(2)
+        _fail(reworded(error, words), debug, status=2)
+    except typer.Abort:
+        _fail("aborted.", debug)
     except UsageError as error:
-        _fail(str(error), debug, status=2)
+        _fail(as_flag(str(error), words), debug, status=2)
     except StriateError as error:
-        _fail(str(error), debug)
+        _fail(as_flag(str(error), words), debug)
     except KeyboardInterrupt:
         _fail("interrupted.", debug, status=130)
     except OSError as error:

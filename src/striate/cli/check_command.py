@@ -65,7 +65,9 @@ def command(
         raise UsageError(f"--plot {plot}: there is no folder {plot.parent}; name one that is there.")
     if data is None and (report is not None or (init is None and plot is None)):
         raise UsageError("give --data SOURCE, or --init NAME alone to follow noise through the network.")
-    names = [None] if init is None else [name.strip() for name in init.split(",")]
+    names: list[str | None] = [None] if init is None else [name.strip() for name in init.split(",")]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise UsageError(f"--init {init}: {twice} stands twice; name each once.")
     configs = [configured({**options, "init": name}, network=network) for name in names]
     inits = [config.init for config in configs]
     with quickly():

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-import re
 import types
 import typing
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -19,12 +19,12 @@ import typer
 from striate.cli.arguments import UsageError
 from striate.errors import ConfigError
 from striate.train.config import GROUPS, TrainConfig
+from striate.train.config.base import NONE, may_be_none
 from striate.train.config.reading import merged, parse_override, read_config
 from striate.train.recipes import merged_with_recipe
 
 __all__ = ["configured", "with_config"]
 
-_OPTION = re.compile(r"^\w+: (\w+)=")  # as a configuration tells a bad value: "training: batch_size=0 must …"
 _PLAIN = (int, float, bool, str)
 _NUMBERS = "<numbers>"
 
@@ -66,31 +66,36 @@ def configured(
         network: What is to be trained anew; a recipe that is named, of this network, lies below them.
 
     Raises:
-        UsageError: if it refuses a value; naming the flag, if it came from one.
+        UsageError: if it refuses a value; its message begins with the option, ``lr=-1 must …``.
     """
     given = dict(options)
     overrides, file = given.pop("overrides", None) or [], given.pop("config_file", None)
-    flags = {name: _numbers(name, value) for name, value in given.items() if value is not None}
+    flags = {name: _read(name, value) for name, value in given.items() if value is not None}
     try:
         layers = [begun or {}, read_config(file) if file else {}, *map(parse_override, overrides), flags]
+        # Which recipe lies below the others is asked before the configuration is made, which knows the word.
+        layers = [{**layer, "recipe": None} if layer.get("recipe") == NONE else layer for layer in layers]
         return merged(layers) if network is None else merged_with_recipe(network, layers)
     except ConfigError as error:
-
-        def said(found: re.Match[str]) -> str:
-            name = found[1]
-            return f"--{name.replace('_', '-')} " if name in flags else f"{name}="
-
-        raise UsageError(_OPTION.sub(said, str(error))) from None
+        raise UsageError(str(error).removeprefix("training: ")) from None
 
 
-def _numbers(name: str, value: Any) -> Any:
-    """Return numbers in a row, ``0.9,0.95``, as a list where the option takes one; what is none is left as it is."""
-    if name not in _LISTS or not isinstance(value, str):
+def _read(name: str, value: Any) -> Any:
+    """Return the numbers that the word of a flag says, where the option takes some; what is none is left as it is.
+
+    The configuration then refuses it, or knows the word.
+    """
+    if not isinstance(value, str):
         return value
-    try:
-        return [float(word) for word in value.strip("[]() ").split(",")]
-    except ValueError:
-        return value
+    if name in _LISTS:
+        try:
+            return [float(word) for word in value.strip("[]() ").split(",")]
+        except ValueError:
+            return value
+    for number in _NUMBERS_OF.get(name, ()):
+        with suppress(ValueError):
+            return number(value)
+    return value
 
 
 def _keyword(parameter: inspect.Parameter) -> inspect.Parameter:
@@ -105,8 +110,8 @@ def _flags(config: type[Any], group: str | None) -> list[inspect.Parameter]:
         if field.name in GROUPS and group is None:
             flags += _flags(GROUPS[field.name], field.name)
             continue
-        several = _is_list(hints[field.name])
-        kind = str if several else _typed(hints[field.name])
+        hint = hints[field.name]
+        kind = str if _is_list(hint) else _typed(hint)
         if kind is None:
             continue
         name = group if group and field.name == "name" else field.name
@@ -114,18 +119,25 @@ def _flags(config: type[Any], group: str | None) -> list[inspect.Parameter]:
         said = ",".join(map(str, field.default)) if isinstance(field.default, tuple) else field.default
         default = "" if said in (None, False, "") else f"  [default: {said}]"
         switch = f"--{dashed}/--no-{dashed}" if kind is bool else f"--{dashed}"
-        help, metavar = f"{field.metadata['help']}{default}", _NUMBERS if several else None
+        help, metavar = f"{field.metadata['help']}{default}", None if kind is bool else _metavar(hint, kind)
         option = typer.Option(switch, help=help, show_default=False, metavar=metavar)
+        word = bool if kind is bool else str  # what it says is read by us, that all mistakes are told alike
         flags.append(
             inspect.Parameter(
-                name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, option]
+                name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[word | None, option]
             )
         )
     return flags
 
 
+def _metavar(hint: Any, kind: type[Any]) -> str:
+    if _is_list(hint):
+        return _NUMBERS
+    return f"<{kind.__name__}|{NONE}>" if may_be_none(hint) else f"<{kind.__name__}>"
+
+
 def _typed(hint: Any) -> Any:
-    """Return what typer is to parse, or None for what one word cannot say; the configuration checks choices."""
+    """Return what a flag says, or None for what one word cannot say; the configuration checks choices."""
     if get_origin(hint) is Annotated:
         return _typed(get_args(hint)[0])
     if get_origin(hint) is Literal:
@@ -144,10 +156,16 @@ def _is_list(hint: Any) -> bool:
     return get_origin(hint) is tuple and _typed(get_args(hint)[0]) is not None
 
 
-_LISTS = {
-    field.name
-    for kind in GROUPS.values()
-    for field in dataclasses.fields(kind)
-    if _is_list(typing.get_type_hints(kind)[field.name])
+_HINTS = {
+    name: hint
+    for kind in (TrainConfig, *GROUPS.values())
+    for name, hint in typing.get_type_hints(kind, include_extras=True).items()
 }
+_LISTS = {name for name, hint in _HINTS.items() if _is_list(hint)}
 """The options of which a flag says several numbers, as ``--at 5,8``."""
+_NUMBERS_OF: Mapping[str, tuple[Callable[[str], float], ...]] = {
+    name: (int, float) if kind is int else (float,)  # of 1.5 it can be told that it is no whole number
+    for name, hint in _HINTS.items()
+    if (kind := _typed(hint)) in (int, float)
+}
+"""The options of which a flag says a number, with what it is read as: the first that can be."""

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from striate.cli.console import say
+from striate.cli.console import say, warn
 from striate.cli.loading import quickly
 from striate.cli.train_command import DATA_HELP
+from striate.errors import RunError
+
+if TYPE_CHECKING:
+    from striate.run import Run
 
 __all__ = ["RUN_HELP", "VIEWS_HELP", "command"]
 
@@ -43,13 +48,32 @@ def command(
       striate eval runs/resnet18-1 --data other-photos/
     """
     with quickly():
+        from striate.run import Run
         from striate.several import open_runs
 
-    evaluation = open_runs(run).evaluate(
-        split, data, device=device, skip_bad_images=skip_bad_images, views=views
-    )
+    opened = open_runs(run)
+    evaluation = opened.evaluate(split, data, device=device, skip_bad_images=skip_bad_images, views=views)
+    if isinstance(opened, Run) and not opened.complete:
+        (warn if as_json else say)(_unfinished(opened))
     seen = {} if views == "center" else {"views": views}
     if as_json:
         say(json.dumps(seen | evaluation.to_data(), indent=1))
     else:
         say("\n".join([*(f"views: {name}" for name in seen.values()), str(evaluation)]))
+
+
+def _unfinished(run: Run) -> str:
+    """Return what to say of a run that was cut short: how far it came, and how it goes on."""
+    from striate.train import RunFolder
+    from striate.train.keeping.checkpoint import CHECKPOINT, read_progress
+    from striate.train.log import read_events
+
+    folder = RunFolder.open(run.path)
+    place = ""
+    with suppress(
+        RunError, OSError
+    ):  # without its log or its newest checkpoint there is still something to measure
+        first = next(read_events(folder.log), {})
+        step = read_progress(folder.last / CHECKPOINT).step
+        place = f": step {step:,} of {first['steps']:,}" if "steps" in first else f": step {step:,}"
+    return f"note: the run is not at its end{place}; striate train --resume {run.path} goes on."

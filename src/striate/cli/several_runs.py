@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from striate.analyze import PICTURE_FORMATS
 from striate.cli.arguments import UsageError
 from striate.cli.console import say
 from striate.cli.telling import plain_reader_warnings, write_series_summary
 from striate.errors import ConfigError
 from striate.spec import Network
-from striate.spec.files import write
 from striate.train.config import TrainConfig
 from striate.train.events import Event, Started
 
@@ -71,8 +71,8 @@ def check_modes(given: Mapping[str, object]) -> None:
         if isinstance(value, int) and value < least:
             raise UsageError(f"{flag} {value}: must be a whole number of at least {least}.")
     plot = said.get("--plot")
-    if isinstance(plot, Path) and plot.suffix.lower() != ".svg":
-        raise UsageError(f"--plot {plot}: must end with .svg.")
+    if isinstance(plot, Path) and plot.suffix.lower() not in PICTURE_FORMATS:
+        raise UsageError(f"--plot {plot}: must end with {' or '.join(PICTURE_FORMATS)}.")
     if isinstance(plot, Path) and not plot.parent.is_dir():
         raise UsageError(f"--plot {plot}: there is no folder {plot.parent}.")
     if isinstance(plot, Path) and plot.is_dir():
@@ -155,7 +155,7 @@ def show_rates(
 
     found = find_lr(network, data, config=config)
     if plot is not None:
-        write(plot, found.plot())
+        found.save(plot)
     if as_json:
         say(json.dumps(found.to_data()))
     else:

@@ -74,7 +74,7 @@ def command(
         typer.Option("--find-lr", help="Find the range of learning rates, and suggest one; no run folder."),
     ] = False,
     plot: Annotated[
-        Path | None, typer.Option(metavar="FILE.svg", help="Where --find-lr draws the losses.")
+        Path | None, typer.Option(metavar="FILE", help="Where --find-lr draws the losses: .svg or .png.")
     ] = None,
     nproc: Annotated[
         int | None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from striate.train.events import Event, Inspected
-from striate.train.health.once import Once
+from striate.train.once import Once
 
 __all__ = ["Warnings"]
 
@@ -16,9 +16,10 @@ class Warnings:
 
     def lines(self, event: Event) -> list[str]:
         """Return what is new in ``event``."""
-        symptoms = event.symptoms if isinstance(event, Inspected) else ()
+        if not isinstance(event, Inspected):
+            return []
         return [
             f"warning: step {event.step}: {symptom.text}"
-            for symptom in symptoms
+            for symptom in event.symptoms
             if self._once.new(symptom.kind, symptom.layers)
         ]

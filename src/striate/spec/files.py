@@ -222,7 +222,21 @@ def parse_yaml(text: str) -> Any:
     except (yaml.YAMLError, ValueError) as error:
         if isinstance(error, DescriptionError):
             raise
-        raise DescriptionError(f"not YAML: {' '.join(str(error).split())}.") from None
+        raise DescriptionError(f"not YAML: {_trouble(error, text)}.") from None
+
+
+def _trouble(error: Exception, text: str) -> str:
+    """Return what YAML's parser found wrong, behind the line and the column where it did."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem and error.problem_mark:
+        mark, problem = error.problem_mark, error.problem
+        line, column = mark.line + 1, mark.column + 1
+    elif isinstance(error, yaml.reader.ReaderError):  # of a text its position is that of a character
+        before = text[: error.position]
+        line, column = before.count("\n") + 1, error.position - before.rfind("\n")
+        problem = f"the character U+{error.character:04X} is not allowed"
+    else:
+        return " ".join(str(error).split())
+    return f"line {line}, column {column}: {' '.join(problem.split())}"
 
 
 class _Bounds:
@@ -246,10 +260,12 @@ class _Bounds:
             for item in node.value:
                 self.check(item)
         elif isinstance(node, yaml.MappingNode):
-            keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-            if len(set(keys)) < len(keys):
-                twice = _first_twice(keys)
-                raise DescriptionError(f"line {line}: the key {twice!r} stands twice in one mapping.")
+            keys = [key for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+            if len({key.value for key in keys}) < len(keys):
+                twice = _first_twice(key.value for key in keys)
+                lines = sorted({key.start_mark.line + 1 for key in keys if key.value == twice})[:2]
+                places = f"line{'s' if len(lines) > 1 else ''} {' and '.join(map(str, lines))}"
+                raise DescriptionError(f"{places}: the key {twice!r} stands twice in one mapping.")
             for key, value in node.value:
                 self.check(key)
                 self.check(value)

@@ -12,6 +12,9 @@ from torch import Tensor, nn
 
 __all__ = ["NotFinite", "first_bad_gradient", "first_not_finite", "layers_of"]
 
+_LOW_RATE = 0.1
+"""At which most networks train, with most optimizers."""
+
 
 class NotFinite(Exception):
     """A figure is no number: not yet told to a user, as only the loop knows which checkpoint is good.
@@ -29,8 +32,19 @@ class NotFinite(Exception):
         self.figure, self.step, self.lr, self.layer, self.what = figure, step, lr, layer, what
 
     def message(self, checkpoint: Path | None = None) -> str:
-        """Return what is wrong, where, and how to mend it."""
-        kept = f" The last checkpoint stays good: {checkpoint}." if checkpoint and checkpoint.exists() else ""
+        """Return what is wrong, where, how to mend it, and what is kept of the run.
+
+        Args:
+            checkpoint: The file of the newest checkpoint, if one was written; None of what makes no run folder.
+        """
+        if checkpoint is None:
+            kept = ""
+        elif checkpoint.exists():
+            kept = f" The last checkpoint stays good: {checkpoint}."
+        else:
+            kept = (
+                f" Nothing of its weights was kept: there was no checkpoint yet in {checkpoint.parents[2]}."
+            )
         return f"the {self.figure} at step {self.step} is not a finite number: {self._where()}. {self._fix()}{kept}"
 
     def _where(self) -> str:
@@ -53,9 +67,11 @@ class NotFinite(Exception):
                 "The usual causes are a root or a logarithm of 0, a division by 0, and too high a learning rate (here "
                 f"{self.lr:g}); the weights are as they were before the step."
             )
+        # What an absurd rate is to be instead, it does not tell; a tenth of 1 and above is seldom low enough.
+        lower = min(self.lr / 10, _LOW_RATE)
         return (
-            f"The usual cause is too high a learning rate (here {self.lr:g}); try --lr {self.lr / 10:g}, or longer "
-            "warmup."
+            f"The usual causes are too high a learning rate (here {self.lr:g}), and weight decay or penalties that are "
+            f"too strong for it; try --lr {lower:g}, longer warmup, or less --weight-decay, --l1 and --l2."
         )
 
 

@@ -18,6 +18,7 @@ import os
 import re
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -203,17 +204,17 @@ class RunFolder:
 
     @staticmethod
     def check_free(path: Path) -> None:
-        """Raise `RunError` if anything is at ``path``."""
+        """Raise `RunError` if anything is at ``path`` but an empty folder, as scripts of jobs make."""
         if (path / "run.yaml").is_file():
             raise RunError(
                 f"{path}: a run is there already; choose another --out (out=…), or go on with it: --resume {path}."
             )
-        if path.exists() or path.is_symlink():
+        if path.is_symlink() or (path.exists() and not _is_empty(path)):
             raise RunError(f"{path}: already exists; choose another --out (out=…), or remove it.")
 
     @classmethod
     def create(cls, path: Path, record: RunRecord) -> RunFolder:
-        """Make a new run folder.
+        """Make a new run folder, or make one of an empty folder.
 
         Raises:
             RunError: if something is there already, or it cannot be written; nothing is left behind.
@@ -221,21 +222,24 @@ class RunFolder:
         cls.check_free(path)
         text = yaml.safe_dump(record.to_data(), sort_keys=False, default_flow_style=None, allow_unicode=True)
         try:
-            path.mkdir(parents=True)
+            made = _made(path)
         except OSError as error:
             raise RunError(f"{path}: a run folder cannot be made there: {error.strerror or error}.") from None
         try:
-            if tensors := record.preprocess.tensors():
-                write_tensors(tensors, path / _TENSORS)
-            with (path / "run.yaml").open("w", encoding="utf-8") as file:
+            # Of several processes that find the folder empty, the one that makes this file has it.
+            with (path / "run.yaml").open("x", encoding="utf-8") as file:
+                if tensors := record.preprocess.tensors():
+                    write_tensors(tensors, path / _TENSORS)
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
+        except FileExistsError:
+            raise RunError(f"{path}: a run is there already; choose another --out (out=…).") from None
         except WeightsError as error:
-            shutil.rmtree(path, ignore_errors=True)
+            _remove(path, made)
             raise RunError(str(error)) from None
         except OSError as error:
-            shutil.rmtree(path, ignore_errors=True)
+            _remove(path, made)
             raise RunError(f"{path}: run.yaml cannot be written: {error.strerror or error}.") from None
         return cls(path, record)
 
@@ -351,3 +355,28 @@ def file_name(name: str) -> str:
     """Return ``name`` as part of a file name: letters, digits, ``-``, ``_`` and dots within, at most 60 bytes."""
     plain = re.sub(r"[^\w.-]+", "-", name).strip(".-")
     return plain.encode()[:60].decode(errors="ignore") or "network"
+
+
+def _is_empty(path: Path) -> bool:
+    return path.is_dir() and next(path.iterdir(), None) is None
+
+
+def _made(path: Path) -> bool:
+    """Make the folder, and return whether it was not there before, empty."""
+    try:
+        path.mkdir(parents=True)
+    except FileExistsError:
+        if not _is_empty(path):
+            raise
+        return False
+    return True
+
+
+def _remove(path: Path, made: bool) -> None:
+    """Remove what was begun of a run folder; the folder as well, if we made it."""
+    if made:
+        shutil.rmtree(path, ignore_errors=True)
+        return
+    for name in ("run.yaml", _TENSORS):
+        with suppress(OSError):
+            (path / name).unlink(missing_ok=True)

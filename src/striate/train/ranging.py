@@ -76,4 +76,5 @@ def _found(prepared: Prepared, low: float, high: float, steps: int) -> RateRange
             except NotFinite:
                 return math.nan
 
-        return find_rates(step, low, high, steps)
+        about = f"{prepared.name} on {prepared.record.data}, {config.optimizer.name}"
+        return find_rates(step, low, high, steps, about)

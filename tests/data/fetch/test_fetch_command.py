@@ -91,7 +91,7 @@ def test_a_mirror(striate, server, toy, tmp_path):
     ("arguments", "message"),
     [
         (["mnits"], "unknown data set 'mnits'. Did you mean 'mnist'"),
-        (["mnist", "--mirror", "here"], "mirror='here': 'here' is no address to fetch from"),
+        (["mnist", "--mirror", "here"], "--mirror 'here': 'here' is no address to fetch from"),
     ],
 )
 def test_what_is_wrong_is_told(striate, tmp_path, arguments, message):

@@ -193,7 +193,7 @@ def test_views(count):
         ),
         (
             lambda: Preprocess((1, 8, 8), channel_order="bgr"),
-            "channel_order='bgr': must be rgb for images of 1 channels.",
+            "channel_order='bgr': must be rgb for images of 1 channel.",
         ),
         (lambda: Preprocess((3, 8, 8), channel_order="gbr"), "channel_order='gbr': must be rgb or bgr."),
         (

@@ -206,7 +206,8 @@ def test_a_run_says_where(tmp_path):
     assert message_of(TrainingError, next, events) == (
         "the gradient at step 1 is not a finite number: first in the gradient of '3'. The usual causes are a root "
         "or a logarithm of 0, a division by 0, and too high a learning rate (here 0.01); the weights are as they "
-        "were before the step."
+        "were before the step. Nothing of its weights was kept: there was no checkpoint yet in "
+        f"{tmp_path / 'run'}."
     )
     assert not list((tmp_path / "run").rglob("*.safetensors"))
 

@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from PIL import Image
 from toys import message_of
 
 from striate.errors import ConfigError, TrainingError
@@ -85,11 +86,29 @@ def test_picture():
     found = find_rates(valley(), 1e-6, 100.0, 161)
     picture = found.plot()
     ElementTree.fromstring(picture)
-    assert f"steepest: {found.steepest:.2g}" in picture
-    assert f"a tenth of the minimum: {found.tenth_of_minimum:.2g}" in picture
+    assert f"the rate of the steepest fall: {found.steepest:.2g}" in picture
+    assert f"a tenth of the rate of the least loss: {found.tenth_of_minimum:.2g}" in picture
     assert "learning rate" in picture
     assert picture == found.plot()  # no date, no random names
     assert not re.search("<dc:date>", picture)
+
+
+def test_a_picture_says_of_what_it_is():
+    found = find_rates(valley(), 1e-6, 100.0, 161, "net_$1 on digits, sgd")
+    picture = found.plot()
+    assert ">net_$1 on digits, sgd<" in picture
+    assert "<dc:title>Learning-rate range: net_$1 on digits, sgd</dc:title>" in picture
+
+
+def test_a_picture_as_a_file(tmp_path):
+    found = find_rates(valley(), 1e-6, 100.0, 161)
+    found.save(tmp_path / "rates.svg")
+    assert (tmp_path / "rates.svg").read_text(encoding="utf-8") == found.plot()
+    found.save(str(tmp_path / "rates.PNG"))
+    with Image.open(tmp_path / "rates.PNG") as picture:
+        assert (picture.format, picture.size) == ("PNG", (921, 547))  # 6.4 by 3.8 inches, 144 pixels each
+    text = message_of(ConfigError, found.save, tmp_path / "rates.pdf")
+    assert text == f"{tmp_path / 'rates.pdf'}: must end with .svg or .png, which say how it is drawn."
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,8 @@ class Preprocess:
         if self.channel_order not in ("rgb", "bgr"):
             raise DataError(bad_argument("channel_order", self.channel_order, "rgb or bgr"))
         if self.channel_order == "bgr" and channels != 3:
-            raise DataError(bad_argument("channel_order", "bgr", f"rgb for images of {channels} channels"))
+            images = f"images of {channels} channel{'' if channels == 1 else 's'}"
+            raise DataError(bad_argument("channel_order", "bgr", f"rgb for {images}"))
         for step in self.steps:
             step.check(self.shape)
 

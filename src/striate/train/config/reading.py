@@ -15,9 +15,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from striate.errors import ConfigError, DescriptionError, did_you_mean, listed, printable
+from striate.errors import ConfigError, DescriptionError, did_you_mean, printable
 from striate.spec.files import parse_yaml
-from striate.train.config.training import GROUPS, LEAVES, TrainConfig, group_options
+from striate.train.config.training import GROUPS, LEAVES, TrainConfig, group_options, other_options
 
 __all__ = ["checked_options", "merged", "parse_override", "read_config", "to_data"]
 
@@ -64,9 +64,17 @@ def checked_options(data: Mapping[Any, Any], where: str) -> Options:
         where: What a message begins with: ``"training.yaml: "``.
 
     Raises:
-        ConfigError: if there is no such option.
+        ConfigError: if there is no such option, or one stands there by its own name and in its group as well.
     """
-    return {str(key): _checked(where, str(key), value) for key, value in data.items()}
+    options = {str(key): _checked(where, str(key), value) for key, value in data.items()}
+    for name, group in LEAVES.items():
+        held = options.get(group)
+        if name in options and isinstance(held, Mapping) and name in held:
+            raise ConfigError(
+                f"{where}{name}: {options[name]!r:.80} and {group}: {{{name}: {held[name]!r:.80}}} say the same option "
+                "twice; keep one of them."
+            )
+    return options
 
 
 def parse_override(text: str) -> Options:
@@ -126,9 +134,7 @@ def _checked(where: str, key: str, value: Any) -> Any:
     """Return the value of an option or a group, its numbers read, if there are such options."""
     known = [*_fields(TrainConfig), *LEAVES]
     if key not in known:
-        raise ConfigError(
-            f"{where}there is no option {key!r}.{did_you_mean(key, known)} There are {listed(known, len(known))}."
-        )
+        raise ConfigError(f"{where}there is no option {key!r}.{other_options(key)}")
     if key not in GROUPS:
         return _numbers(value)
     fields = _fields(GROUPS[key])

@@ -23,7 +23,7 @@ from striate.train.config.optimizing import OptimizerConfig, ScheduleConfig
 from striate.train.config.regularizing import AveragingConfig, LossConfig, RegularizationConfig
 from striate.train.config.watching import HealthConfig
 
-__all__ = ["GROUPS", "LEAVES", "TrainConfig", "group_options"]
+__all__ = ["GROUPS", "LEAVES", "TrainConfig", "group_options", "other_options"]
 
 _STANDARDIZE = "standardize"
 _NONE = "none"
@@ -38,6 +38,16 @@ def _steps(text: str) -> str:
     return text
 
 
+def _must_be(what: str, error: ConfigError, unknown: str) -> str:
+    """Return what to say of a value that a room below refuses; that it is unknown need not be said twice."""
+    reason = str(error).rstrip(".")
+    return (
+        f"must be {what}.{reason.removeprefix(unknown)}"
+        if reason.startswith(unknown)
+        else f"must be {what}: {reason}"
+    )
+
+
 def _init(name: str) -> str:
     if name != _DEFAULT:
         from striate.nn.init import find_init  # which loads torch
@@ -45,7 +55,9 @@ def _init(name: str) -> str:
         try:
             find_init(name)
         except ConfigError as error:
-            raise ValueError(f"must be an initialization: {str(error).rstrip('.')}") from None
+            raise ValueError(
+                _must_be("an initialization", error, f"unknown initialization {name!r}.")
+            ) from None
     return name
 
 
@@ -60,7 +72,7 @@ def _augmentation(value: Any) -> Any:
     try:
         return recipe(value).to_yaml()
     except ConfigError as error:
-        raise ValueError(f"must be a recipe: {str(error).rstrip('.')}") from None
+        raise ValueError(_must_be("a recipe", error, f"unknown recipe {value!r}.")) from None
 
 
 @part
@@ -129,9 +141,7 @@ class TrainConfig:
             if name in LEAVES:
                 grouped.setdefault(LEAVES[name], {})[name] = value
             elif name not in known:
-                names = [*known, *LEAVES]
-                hint = did_you_mean(name, names)
-                raise ConfigError(f"training has no option {name!r}.{hint} It takes: {', '.join(names)}.")
+                raise ConfigError(f"training has no option {name!r}.{other_options(name)}")
             elif name in GROUPS and not isinstance(value, GROUPS[name]):
                 grouped[name] = group_options(name, value)
             else:
@@ -153,6 +163,19 @@ LEAVES: Mapping[str, str] = MappingProxyType(
     {f.name: group for group, kind in GROUPS.items() for f in dataclasses.fields(kind) if f.name != "name"}
 )
 """The options of groups, each with its group; each has a name of its own."""
+
+
+def other_options(name: str) -> str:
+    """Return the options that ``name`` may stand for, in a sentence; of one that is near none, all there are."""
+    known = [field.name for field in dataclasses.fields(TrainConfig)]
+    if hint := did_you_mean(name, [*known, *LEAVES]):
+        return hint
+    own = ", ".join(option for option in known if option not in GROUPS)
+    groups = "; ".join(
+        f"of {group} {', '.join(leaf for leaf, held_by in LEAVES.items() if held_by == group)}"
+        for group in GROUPS
+    )
+    return f" There are {own}, {', '.join(GROUPS)}; {groups}."
 
 
 def group_options(group: str, value: Any) -> dict[str, Any]:

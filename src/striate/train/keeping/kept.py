@@ -169,6 +169,7 @@ def _unsaved(folder: RunFolder, progress: Progress, error: Exception) -> RunErro
     kept = ""
     for place in (folder.last, folder.before):
         with suppress(RunError):
-            kept = f" The checkpoint of step {read_progress(place / CHECKPOINT).step} stays good."
+            step = read_progress(place / CHECKPOINT).step
+            kept = f" The checkpoint of step {step} stays good; with room, --resume {folder.path} goes on from it."
             break
     return RunError(f"could not save a checkpoint at step {progress.step}: {str(error).rstrip('.')}.{kept}")

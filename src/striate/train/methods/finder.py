@@ -8,12 +8,15 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from striate.analyze import PICTURE_FORMATS
 from striate.errors import ConfigError, TrainingError, bad_argument
+from striate.spec.files import write
 
 __all__ = ["RateRange", "check_range", "find_rates"]
 
@@ -33,12 +36,14 @@ class RateRange:
         smoothed: The mean of their neighbors, whose weights fall by a tenth with each rate between, so that minima stay
             where they are.
         diverged: Whether the loss exploded before the last rate.
+        about: Of what it is, the title of its picture: network, data, optimizer.
     """
 
     lrs: tuple[float, ...]
     losses: tuple[float, ...]
     smoothed: tuple[float, ...]
     diverged: bool
+    about: str = ""
 
     @property
     def steepest(self) -> float | None:
@@ -88,8 +93,27 @@ class RateRange:
 
     def plot(self) -> str:
         """Return a picture as SVG: the losses over the rate, with both suggestions."""
-        from matplotlib.backends.backend_svg import FigureCanvasSVG  # which no training needs
-        from matplotlib.figure import Figure
+        return self._drawn("svg").decode()
+
+    def save(self, path: str | Path) -> None:
+        """Write the picture.
+
+        Args:
+            path: Where to; ``.svg`` or ``.png`` at its end says how.
+
+        Raises:
+            ConfigError: if the name ends otherwise.
+            DescriptionError: if it cannot be written; what stood there before is kept.
+        """
+        suffix = Path(path).suffix.lower()
+        if suffix not in PICTURE_FORMATS:
+            raise ConfigError(
+                f"{path}: must end with {' or '.join(PICTURE_FORMATS)}, which say how it is drawn."
+            )
+        write(Path(path), self._drawn(suffix.removeprefix(".")))
+
+    def _drawn(self, form: str) -> bytes:
+        from matplotlib.figure import Figure  # which no training needs
 
         from striate.analyze.drawing.page import plain_style
 
@@ -99,8 +123,8 @@ class RateRange:
             axes.plot(self.lrs, self.losses, color="#b9bec5", linewidth=1, label="loss")
             axes.plot(self.lrs, self.smoothed, color="#3b76c4", linewidth=2, label="smoothed")
             for rate, color, name in (
-                (self.steepest, "#2f9e4f", "steepest"),
-                (self.tenth_of_minimum, "#ef8a1d", "a tenth of the minimum"),
+                (self.steepest, "#2f9e4f", "the rate of the steepest fall"),
+                (self.tenth_of_minimum, "#ef8a1d", "a tenth of the rate of the least loss"),
             ):
                 if rate is not None:
                     axes.axvline(rate, color=color, linestyle="--", label=f"{name}: {rate:.2g}")
@@ -109,15 +133,17 @@ class RateRange:
             axes.set_xscale("log")
             axes.set_xlabel("learning rate")
             axes.set_ylabel("loss")
+            axes.set_title(self.about, size=11, parse_math=False)
             axes.legend(frameon=False)
-            text = io.StringIO()
-            canvas: Any = FigureCanvasSVG(figure)
-            canvas.print_svg(text, metadata={"Date": None, "Title": "Learning-rate range"})
-        return text.getvalue()
+            written = io.BytesIO()
+            title = f"Learning-rate range{': ' if self.about else ''}{self.about}"
+            about = {"Date": None, "Title": title} if form == "svg" else {"Software": None, "Title": title}
+            figure.savefig(written, format=form, dpi=144, metadata=about)
+        return written.getvalue()
 
 
 def find_rates(
-    step: Callable[[float], float], low: float = 1e-6, high: float = 10.0, steps: int = 100
+    step: Callable[[float], float], low: float = 1e-6, high: float = 10.0, steps: int = 100, about: str = ""
 ) -> RateRange:
     """Call ``step`` with rates that rise from ``low`` to ``high`` by a constant factor, until the loss explodes.
 
@@ -129,6 +155,7 @@ def find_rates(
         low: The first rate.
         high: The last rate.
         steps: How many rates.
+        about: The title of its picture.
 
     Raises:
         ConfigError: unless ``0 < low < high`` and ``steps`` is 10 or more.
@@ -159,7 +186,7 @@ def find_rates(
     # Of an explosion no more counts than what was known in the beginning, or its neighbors would not seem to fall.
     bound = max(losses[: 1 + len(losses) // 10]) if diverged else math.inf
     smoothed = _smoothed(np.minimum(losses, bound))
-    return RateRange(tuple(lrs), tuple(losses), tuple(smoothed.tolist()), diverged)
+    return RateRange(tuple(lrs), tuple(losses), tuple(smoothed.tolist()), diverged, about)
 
 
 def check_range(low: float, high: float, steps: int) -> None:

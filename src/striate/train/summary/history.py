@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from striate.errors import RunError
-from striate.train.health.once import Once
 from striate.train.log import read_events
+from striate.train.once import Once
 
 __all__ = ["CUT_SHORT", "History", "Measured", "read_history", "smoothed"]
 

@@ -34,7 +34,7 @@ from striate.train.keeping.checkpoint import Checkpoint, Progress, Score, _check
         {"optimizer": "adadelta", "gradient_noise": 0.1, "max_norm": 1.0},
         {"optimizer": "rmsprop", "sampling": "balanced", "keep_best": 3},
         {"optimizer": "radam", "precision": "bf16", "l1": 1e-4},
-        {"optimizer": "adagrad", "patience": 1},
+        {"optimizer": "adagrad", "lr": 0.002, "patience": 1},
         {"optimizer": "adam", "preprocess": "zca", "init": "lsuv"},
     ],
     ids=lambda options: options.get("optimizer", "adamw"),

@@ -149,7 +149,7 @@ def test_networks_by_the_names_of_the_command_line(tmp_path):
 
 def test_what_is_no_network(tmp_path):
     allowed = "must be a Network or a torch.nn.Module; st.zoo has named ones, st.Network.load reads files."
-    assert message_of(ConfigError, st.train, "lenet5", toy_source()) == f"network='lenet5': {allowed}"
+    assert message_of(ConfigError, st.train, 3, toy_source()) == f"network=3: {allowed}"
     assert message_of(ConfigError, st.fit, None, toy_source()) == f"network=None: {allowed}"
     assert message_of(DescriptionError, st.analyze, "lenet5") == (
         "network='lenet5': must be a Network, such as st.zoo.lenet5()."

@@ -133,7 +133,7 @@ COMMAND = ["train", "lenet5", "--data", "digits", "--device", "cpu"]
         (
             ["--nproc", "2", "--batch-size", "33"],
             1,
-            "batch_size=33: must be a multiple of the 2 processes that share it, such as 32.",
+            "--batch-size 33: must be a multiple of the 2 processes that share it, such as 32.",
         ),
         (["--nproc", "2", "--lr", "-1"], 2, "--lr -1.0"),
     ],

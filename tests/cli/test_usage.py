@@ -54,10 +54,13 @@ def test_what_is_refused(failure, tmp_path, monkeypatch, words):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("flag", ["--out", "--config", "--input"])
+@pytest.mark.parametrize("flag", ["--out", "--config", "--input", "--json"])
 def test_an_empty_word_is_no_value(failure, flag):
     message = failure("train", "lenet5", "--data", "digits", flag, "", status=2)
-    assert message == f"{flag} is empty; give it a value, or leave it out."
+    assert message == f"an empty word stands behind {flag}; give a value there, or leave it out."
+    assert failure("train", "", "--data", "digits", status=2) == (
+        "an empty word stands behind train; give a value there, or leave it out."
+    )
 
 
 def test_a_traceback_is_shown_when_asked_for(striate):

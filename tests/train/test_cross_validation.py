@@ -153,6 +153,12 @@ def test_the_name_of_a_network_and_the_next_free_folder(tmp_path, monkeypatch):
     assert run.evaluate("val") == run.evaluate("val", "fold:2/2:digits")
 
 
+def test_an_option_that_the_runs_do_not_take_does_not_part_them(folder):
+    config = quick(lr=0.01, seed=3, every=1.0)  # of a cosine, as versions before had it
+    done = st.cross_validate(tiny(), toy_source(), 3, config=config, out=folder)
+    assert len(done.scores.runs) == 3
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

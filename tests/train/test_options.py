@@ -227,3 +227,7 @@ def test_each_optimizer_has_a_rate_of_its_own_by_default(name):
     assert OptimizerConfig(name=name).eps == (1e-6 if name == "adadelta" else 1e-8)
     assert set(changed_settings(TrainConfig(optimizer=name))) == {"optimizer.name"}
     assert set(changed_settings(TrainConfig(optimizer=name, lr=0.3))) == {"optimizer.name", "optimizer.lr"}
+
+
+def test_epochs_beyond_any_number():
+    assert message_of(ConfigError, TrainConfig, every=10**400).endswith("must be auto, or a number of epochs above 0.")

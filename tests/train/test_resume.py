@@ -2,7 +2,6 @@
 
 import errno
 import json
-import os
 import shutil
 import sys
 
@@ -190,6 +189,26 @@ def test_a_run_yaml_that_was_edited(tmp_path, place):
     assert files(path) == before
     (path / "run.yaml").write_text(text)
     assert isinstance(list(resume(path, toy_source()))[-1], Finished)
+
+
+class First(torch.nn.Sequential):
+    def __init__(self):
+        super().__init__(torch.nn.Flatten(), torch.nn.Linear(64, 3))
+
+
+class Moved(First):
+    """The same module under another name."""
+
+
+def test_a_module_whose_class_was_moved_goes_on_again_and_again(tmp_path):
+    whole = begun(tmp_path / "whole", STEPS + 1, First())
+    path = begun(tmp_path / "run", 3, First())
+    events = resume(path, toy_source(), module=Moved())
+    next(e for e in events if isinstance(e, StepDone))
+    events.throw(KeyboardInterrupt())
+    list(events)
+    list(resume(path, toy_source(), module=First()))
+    assert files(path) == files(whole)
 
 
 def test_a_checkpoint_that_does_not_say_what_it_was_made_of(tmp_path):
@@ -400,8 +419,10 @@ def test_one_process_at_a_time(tmp_path):
     path = tmp_path / "run"
     events = train(tiny(), toy_source(), quick(**OPTIONS), path)
     next(events)
-    holder = f"another process, number {os.getpid()}," if sys.platform == "linux" else "another process"
-    message = f"{path}: {holder} is training in it; wait until it ends, or end it first."
+    if sys.platform == "linux":
+        message = f"{path}: this process is training in it; take its events to the end, or close them, first."
+    else:
+        message = f"{path}: another process is training in it; wait until it ends, or end it first."
     assert message_of(RunError, resume, path, toy_source()) == message
     events.close()
     going = resume(path, toy_source())  # and before its first event

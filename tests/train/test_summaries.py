@@ -503,6 +503,14 @@ def test_warnings_stand_on_the_page(tmp_path):
     assert 'class="answer good"' in page
 
 
+def test_a_split_of_one_class_says_nothing_of_a_network(tmp_path):
+    images = {split: np.zeros((12, 1, 8, 8), np.uint8) for split in ("train", "val")}
+    targets = {"train": np.arange(12) % 3, "val": np.zeros(12, int)}
+    source = ArraySource("one", images, targets, ("a", "b", "c"))
+    run = st.fit(tiny(), source, out=tmp_path / "run", config=quick())
+    assert run.summary(data=source).warnings == ()
+
+
 def test_a_network_that_has_learned_nothing(tmp_path):
     targets = {"train": np.arange(48) % 3, "val": np.array([0] * 12 + [1] * 8 + [2] * 4)}
     images = {split: np.zeros((len(each), 1, 8, 8), np.uint8) for split, each in targets.items()}

@@ -30,11 +30,14 @@ _OPTION = re.compile(r"^([a-z]\w*)=(True|False)?")
 
 
 def check_words(words: Sequence[str]) -> None:
-    """Raise `UsageError` if a flag is followed by an empty word, which typer takes for the folder where we are."""
-    for flag, word in pairwise([*words, "."]):
-        name, equals, value = flag.partition("=")
-        if flag.startswith("--") and (word == "" if not equals else value == ""):
+    """Raise `UsageError` if a word or the value of a flag is empty, which typer takes for the folder where we are."""
+    for before, word in pairwise(["", *words]):
+        name, equals, value = word.partition("=")
+        if word.startswith("--") and equals and not value:
             raise UsageError(f"{name} is empty; give it a value, or leave it out.")
+        if not word:
+            place = f"behind {before}" if before else "at the beginning"
+            raise UsageError(f"an empty word stands {place}; give a value there, or leave it out.")
 
 
 def as_flag(message: str, words: Sequence[str]) -> str:

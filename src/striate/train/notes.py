@@ -53,7 +53,8 @@ def notes_on(
     if record.training.batch_size > record.sizes["train"]:
         batch, there = record.training.batch_size, record.sizes["train"]
         yield f"a batch of {batch:,} is more than the {there:,} images that train, and shows some of them several times"
-    yield from idle_options(record.training, record.sizes["train"])
+    if begun is None:  # else it was told, or an older version had it by default
+        yield from idle_options(record.training, record.sizes["train"])
     if record.training.loss.sampling == record.training.loss.class_weights == "balanced":
         yield "sampling=balanced and class_weights=balanced: rare classes count twice over; one of them balances"
     if record.training.execution.sync_batchnorm and not any(

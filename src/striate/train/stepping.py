@@ -80,7 +80,7 @@ class Stepper:
         self.loss_scale = LossScale(prepared.plan, prepared.device)
         self._weights = tuple(self.module.parameters())
         self._buffers = tuple(self.module.buffers())
-        self._buffers_before = tuple(buffer.clone() for buffer in self._buffers)
+        self._buffers_before: tuple[Tensor, ...] = ()
         self.average = make_average(self.module, self.config.averaging, steps, self.steps_per_epoch)
         self.latency = latency(prepared.device, prepared.plan, self.optimizer, self.peers)
         self._doubt = Doubt(prepared.device) if self.latency else None
@@ -156,7 +156,7 @@ class Stepper:
         inspection = Inspection(self.module) if self.looks_at(step) else None
         for weight in self._weights:
             weight.grad = None
-        _copied(self._buffers_before, self._buffers)
+        self._keep_buffers()
         seen, value = self._learned(images, targets, step, inspection, doubt)
         self.updating = True
         self.loss_scale.unscale(self.optimizer)
@@ -166,7 +166,6 @@ class Stepper:
             self._update(step, doubt)
         if self.average is not None:
             self.average.update(self.module, step + 1)
-        self.updating = False
         if inspection:
             layers = inspection.layers()
             symptoms = judge_layers(layers, rate / self.config.optimizer.lr, first=step == 0)
@@ -174,7 +173,9 @@ class Stepper:
                 symptoms += self._start(images, seen)
             shown = inspection.histograms
             self.inspected = Inspected(step=step + 1, layers=layers, symptoms=symptoms, histograms=shown)
-        return doubt.figures(value) if doubt and isinstance(value, Tensor) else float(value)
+        told = doubt.figures(value) if doubt and isinstance(value, Tensor) else float(value)
+        self.updating = False
+        return told
 
     def compute_at_a_time(self, images: int) -> None:
         """Compute so many images at a time from here on, and add up their gradients."""
@@ -191,11 +192,24 @@ class Stepper:
             return None
         for weight in self._weights:
             weight.grad = None
-        _copied(self._buffers, self._buffers_before)
+        with torch.no_grad():
+            for buffer, before in zip(self._buffers, self._buffers_before, strict=True):
+                buffer.copy_(before)
         if self.prepared.device.type == "cuda":
             torch.cuda.empty_cache()
         self.compute_at_a_time(math.ceil(size / 2))
         return self.execution.plan.micro_batch
+
+    @torch.no_grad()
+    def _keep_buffers(self) -> None:
+        """Keep the buffers as they are before a step, which may have to be done anew; several processes do not."""
+        if self.peers.world.size > 1 or not self._buffers:
+            return
+        kept = self._buffers_before
+        if [tensor.shape for tensor in kept] == [buffer.shape for buffer in self._buffers]:
+            torch._foreach_copy_(kept, self._buffers)
+        else:
+            self._buffers_before = tuple(buffer.clone() for buffer in self._buffers)
 
     def _learned(
         self, images: Tensor, targets: Tensor, step: int, inspection: Inspection | None, doubt: Doubt | None
@@ -312,13 +326,6 @@ class Stepper:
             doubt.step(self.optimizer)
         if held.max_norm is not None:
             project_max_norm(self.module, held.max_norm)
-
-
-@torch.no_grad()
-def _copied(tensors: tuple[Tensor, ...], others: tuple[Tensor, ...]) -> None:
-    """Put into ``tensors`` what is in ``others``."""
-    if tensors:
-        torch._foreach_copy_(tensors, others)
 
 
 def _step_seed(seed: int, step: int, rank: int) -> int:

@@ -12,6 +12,7 @@ from striate.errors import TrainingError
 from striate.nn import read_tensors
 from striate.spec import BatchNorm, Conv, Flatten, Linear, Network, Sequential
 from striate.train import Finished, Replanned, Resumed, StepDone, Validated, overfit_batch, resume, train
+from striate.train.health import Inspection
 from striate.train.keeping.checkpoint import Checkpoint, read_progress
 from striate.train.plan.execution import Execution
 from striate.train.ranging import find_lr
@@ -271,6 +272,34 @@ def test_memory_that_runs_out_as_weights_are_changed(tmp_path, monkeypatch):
     list(resume(tmp_path / "run", toy_source()))
     assert len(of_type(whole, StepDone)) == 6
     assert_same(weights(tmp_path / "run"), weights(tmp_path / "whole"))
+
+
+def test_memory_that_runs_out_behind_the_change(tmp_path, monkeypatch):
+    """What looks at the layers comes last: the weights are as they are after the step, and it is not done again."""
+    monkeypatch.setattr(Inspection, "layers", failing_once(Inspection.layers, 3, RuntimeError(TEXT)))
+    text = message_of(TrainingError, trained, tmp_path / "run", health_every=1, every_steps=1)
+    assert text.startswith("not enough memory to change the weights: ")
+    log = [json.loads(line) for line in (tmp_path / "run" / "events.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in log if row["event"] == "StepDone"] == [1, 2]
+    assert not [row for row in log if row["event"] == "Replanned"]
+
+
+class Growing(torch.nn.Module):
+    """Has a buffer of another shape after each step."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = tiny_module()
+        self.register_buffer("seen", torch.zeros(1), persistent=False)
+
+    def forward(self, x):
+        if self.training:
+            self.seen.resize_(len(self.seen) + 1)
+        return self.inner(x)
+
+
+def test_a_buffer_that_grows(tmp_path):
+    assert trained(tmp_path / "run", Growing(), epochs=1.0)[-1].reason == "completed"
 
 
 @pytest.mark.parametrize("call", [find_lr, overfit_batch])

@@ -1,7 +1,7 @@
 """The configuration of a training run."""
 
 from striate.train.config.executing import MOST_THREADS, ExecutionConfig, MemoryFormat, Precision
-from striate.train.config.idle import idle_options
+from striate.train.config.idle import idle_options, is_taken
 from striate.train.config.keeping import CheckpointConfig
 from striate.train.config.optimizing import Group, OptimizerConfig, ScheduleConfig
 from striate.train.config.regularizing import AveragingConfig, LossConfig, RegularizationConfig
@@ -26,4 +26,5 @@ __all__ = [
     "ScheduleConfig",
     "TrainConfig",
     "idle_options",
+    "is_taken",
 ]

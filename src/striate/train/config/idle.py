@@ -11,7 +11,7 @@ from typing import Any
 from striate.errors import listed
 from striate.train.config.training import TrainConfig
 
-__all__ = ["idle_options"]
+__all__ = ["idle_options", "is_taken"]
 
 _ADAMS = ("adam", "adamw", "nadam", "radam", "muon")
 
@@ -57,6 +57,13 @@ def idle_options(config: TrainConfig, images: int | None = None) -> Iterator[str
         if getattr(part, needed) is None and (told := _told(part, name)):
             yield f"{told} has no effect without {needed}"
     yield from _idle_amounts(config, images)
+
+
+def is_taken(config: TrainConfig, name: str) -> bool:
+    """Return whether the option ``name``, such as ``schedule.every``, is one of the method that ``config`` names."""
+    group, _, option = name.partition(".")
+    takers = _TAKEN_BY.get(group, {}).get(option)
+    return takers is None or getattr(config, group).name in takers
 
 
 def _idle_amounts(config: TrainConfig, images: int | None) -> Iterator[str]:

@@ -120,7 +120,7 @@ def _every(value: Any) -> Any:
         return value
     try:
         number = math.nan if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not 0 < number < math.inf:
         raise ValueError("must be auto, or a number of epochs above 0")

@@ -19,8 +19,9 @@ _DIGESTS = ("network", "data", "classes", "preprocess", "augment")
 
 def identity(record: RunRecord) -> dict[str, Any]:
     """Return what steps of the run are functions of, as JSON has it: digests, then every option by its dotted name."""
+    # The class of a module of one's own may move; its weights are compared when they are taken on.
     whole = {
-        "network": record.network.digest if record.network else record.module,
+        **({"network": record.network.digest} if record.network else {}),
         "data": record.fingerprint,
         "classes": _digest(list(record.class_names)),
         "preprocess": _digest(record.preprocess.to_data()),

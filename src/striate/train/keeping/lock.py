@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -24,6 +25,10 @@ def lock(folder: Path) -> FileLock:
         held.acquire(timeout=0)
     except Timeout:
         number = _holder(folder / "lock")
+        if number == os.getpid():
+            raise RunError(
+                f"{folder}: this process is training in it; take its events to the end, or close them, first."
+            ) from None
         who = "another process" if number is None else f"another process, number {number},"
         raise RunError(f"{folder}: {who} is training in it; wait until it ends, or end it first.") from None
     except OSError as error:
@@ -34,10 +39,11 @@ def lock(folder: Path) -> FileLock:
 def _holder(path: Path) -> int | None:
     """Return the number of the process that has a lock on ``path``, where the system tells."""
     try:
-        number = path.stat().st_ino
+        about = path.stat()
+        wanted = f"{os.major(about.st_dev):02x}:{os.minor(about.st_dev):02x}:{about.st_ino}"
         for line in _LOCKS.read_text().splitlines():
             _, _, _, _, process, file, *_ = line.split()
-            if file.rpartition(":")[2] == str(number) and int(process) > 0:
+            if file == wanted and int(process) > 0:
                 return int(process)
     except (OSError, ValueError):
         return None

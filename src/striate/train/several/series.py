@@ -14,7 +14,7 @@ from striate.data import Source
 from striate.errors import DescriptionError, RunError
 from striate.spec import Network
 from striate.spec.files import write
-from striate.train.config import TrainConfig
+from striate.train.config import TrainConfig, is_taken
 from striate.train.folder import RunFolder, file_name
 from striate.train.losses import chosen_loss
 from striate.train.settings import settings
@@ -74,7 +74,8 @@ def check_same(folder: RunFolder, network: Network | nn.Module, part: Part) -> N
     several = part.source.multi_label
     config = replace(part.config, loss=chosen_loss(part.config.loss, several_labels=several))
     begun, wanted = settings(record.training), settings(config)
-    other = next((name for name, value in begun.items() if wanted[name] != value), None)
+    others = (name for name, value in begun.items() if wanted[name] != value)
+    other = next((name for name in others if is_taken(config, name)), None)
     if record.network != (network if isinstance(network, Network) else None):
         what = "with another network"
     elif record.fingerprint != part.source.fingerprint:

@@ -83,8 +83,9 @@ class Summary:
         """What speaks against the network: that it knows nothing, and what was seen of its layers in training."""
         measured = self.evaluation
         if isinstance(measured, Evaluation):
-            most = max(each.support for each in measured.classes) / measured.images
-            if measured.accuracy <= most:
+            supports = [each.support for each in measured.classes if each.support]
+            most = max(supports) / measured.images
+            if len(supports) > 1 and measured.accuracy <= most:
                 right = f"{measured.accuracy:.2%} of the images of {measured.split} are right"
                 always = f"to name its most frequent class each time gives {most:.2%}"
                 return (

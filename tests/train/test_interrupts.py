@@ -4,6 +4,8 @@ import json
 import os
 import shutil
 import signal
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -158,3 +160,26 @@ def test_a_run_that_was_killed_is_not_complete(tmp_path):
     assert not Run(tmp_path / "killed").complete
     assert Run(tmp_path / "run").complete
     events.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_signal_that_comes_in_several_at_once_is_one(tmp_path, times):
+    """Linux sends it for each thread of a parent that dies."""
+    program = (
+        "import os, signal, sys\n"
+        f"sys.path[:0] = {sys.path!r}\n"
+        "import striate as st\n"
+        "from toys import quick, tiny, toy_source\n"
+        "def end(event):\n"
+        "    if getattr(event, 'step', 0) == 2:\n"
+        f"        for _ in range({times}):\n"
+        "            os.kill(os.getpid(), signal.SIGTERM)\n"
+        "            sum(range(1000))  # handlers run between such\n"
+        "st.fit(tiny(), toy_source(), config=quick(every_steps=1), out='run', on_event=end)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, check=False)
+    assert done.returncode == -signal.SIGTERM
+    rows = [json.loads(line) for line in (tmp_path / "run" / "events.jsonl").read_text().splitlines()]
+    assert rows[-1]["event"] == "Finished"
+    assert rows[-1]["reason"] == "interrupted"

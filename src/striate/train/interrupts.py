@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,6 +15,7 @@ from striate.train.events import Event, Finished
 __all__ = ["until_interrupted"]
 
 _HANG_UP = getattr(signal, "SIGHUP", None)  # which Windows has not
+_ECHO = 1.0  # seconds
 _SIGNALS = [number for number in (signal.SIGINT, signal.SIGTERM, _HANG_UP) if number is not None]
 
 
@@ -43,7 +45,11 @@ def until_interrupted(events: Generator[Event, None, None]) -> Iterator[Event]:
 
 @contextmanager
 def _deferred() -> Iterator[list[int]]:
-    """Note the first signal in a list; the next one acts as usual."""
+    """Note the first signal in a list; the next one acts as usual.
+
+    Linux tells a process of its parent's death once for each thread of it, so that what follows within `_ECHO` is the
+    same SIGTERM or SIGHUP.
+    """
     received: list[int] = []
     if threading.current_thread() is not threading.main_thread():
         yield received  # signals reach the main thread alone
@@ -51,14 +57,23 @@ def _deferred() -> Iterator[list[int]]:
     before = {number: handler for number in _SIGNALS if (handler := signal.getsignal(number)) is not None}
     if before.get(_HANG_UP) is signal.SIG_IGN:  # as nohup has it
         del before[_HANG_UP]
+    since = 0.0
 
     def restore() -> None:
         for number, handler in before.items():
             signal.signal(number, handler)
 
     def note(number: int, frame: Any) -> None:
-        received.append(number)
-        restore()
+        nonlocal since
+        if not received:
+            since = time.monotonic()
+            received.append(number)
+            restore()
+            if number != signal.SIGINT:
+                signal.signal(number, note)
+        elif time.monotonic() - since >= _ECHO:
+            restore()
+            signal.raise_signal(number)
 
     for number in before:
         signal.signal(number, note)

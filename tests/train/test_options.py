@@ -230,4 +230,6 @@ def test_each_optimizer_has_a_rate_of_its_own_by_default(name):
 
 
 def test_epochs_beyond_any_number():
-    assert message_of(ConfigError, TrainConfig, every=10**400).endswith("must be auto, or a number of epochs above 0.")
+    assert message_of(ConfigError, TrainConfig, every=10**400).endswith(
+        "must be auto, or a number of epochs above 0."
+    )

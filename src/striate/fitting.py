@@ -80,9 +80,7 @@ def sanity(
         StriateError: whatever `striate.train.overfit_batch` raises.
     """
     config = configured(network, config, options)
-    if isinstance(network, str):
-        data = data if isinstance(data, Source) else open_source(data)
-        network = find_with_recipe(network, config.recipe, len(data.class_names))
+    network, data = _found(network, data, config)
     return overfit_batch(network, data, config, steps=steps)
 
 
@@ -141,9 +139,7 @@ def train(
         StriateError: whatever `striate.train.train` raises.
     """
     config = configured(network, config, options)
-    if isinstance(network, str):
-        data = data if isinstance(data, Source) else open_source(data)
-        network = find_with_recipe(network, config.recipe, len(data.class_names))
+    network, data = _found(network, data, config)
     return train_events(network, data, config, out)
 
 
@@ -205,6 +201,16 @@ def resume(
     log = check_readers(log)
     run = run.path if isinstance(run, Run) else run
     return Run(_drained(resume_events(run, data, module=module), on_event, log), module)
+
+
+def _found(
+    network: Network | nn.Module | str, data: str | Path | Source, config: TrainConfig
+) -> tuple[Network | nn.Module, str | Path | Source]:
+    """Return what is meant by a name, with as many outputs as the data has classes; they are open then."""
+    if not isinstance(network, str):
+        return network, data
+    source = data if isinstance(data, Source) else open_source(data)
+    return find_with_recipe(network, config.recipe, len(source.class_names)), source
 
 
 def _drained(
